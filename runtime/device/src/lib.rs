@@ -1,0 +1,16 @@
+//! The device interface of Hadal.
+#![forbid(unsafe_code)]
+
+mod backend;
+mod buffer;
+mod error;
+mod info;
+mod maybe_send;
+
+pub use backend::{
+    Arguments, Backend, Executable, ExecutableStats, MemoryStats, PlanReport, PlanStep, Results, Weights,
+};
+pub use buffer::{Buffer, Storage};
+pub use error::DeviceError;
+pub use info::{DeviceInfo, DeviceKind};
+pub use maybe_send::{DeviceFuture, MaybeSend, MaybeSync};

@@ -1,0 +1,134 @@
+//! What `hadal-shaders` hands to a backend.
+
+use hadal_graph::program::ValueId;
+use hadal_graph::{DType, Dim};
+
+/// The facts about a device that decide which kernels it can run and which it should.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Capabilities {
+    /// WGSL `enable f16;`.
+    pub f16: bool,
+    /// Native 64-bit integers in shaders.
+    pub int64: bool,
+    /// Subgroup operations, with the least and largest subgroup size.
+    pub subgroups: Option<(u32, u32)>,
+    /// Largest number of invocations in a workgroup.
+    pub max_invocations: u32,
+    /// Bytes of workgroup memory.
+    pub workgroup_memory: u32,
+    /// Storage buffers that one kernel may bind.
+    pub max_storage_buffers: u32,
+    /// Workgroups in one dimension of a dispatch.
+    pub max_workgroups: u32,
+    /// Whether a CPU emulates the device: fewer, fatter threads win.
+    pub software: bool,
+}
+
+/// How the elements of a dtype lie in a storage buffer.
+///
+/// Types that WGSL cannot store alone are held wide, so that no two invocations ever write one word: `bool`, `i8`, `i16`
+/// as `i32`; `u8`, `u16` as `u32`; `bf16`, and `f16` where the device lacks it, as an `f32` that was rounded. Frozen
+/// parameters are only read, so they stay packed (`packed`), four or two elements to a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// `array<f32>`.
+    F32,
+    /// `array<f16>`.
+    F16,
+    /// `array<i32>`.
+    I32,
+    /// `array<u32>`.
+    U32,
+    /// `array<vec2<u32>>`, low word first; or `array<i64>`/`array<u64>` where the device has them. The bytes are the same.
+    Wide64,
+    /// `array<u32>` of packed elements in canonical layout.
+    Packed,
+}
+
+impl Storage {
+    /// How a value of `dtype` is stored. `frozen`: it is a parameter or constant. `None`: the device cannot hold the dtype.
+    pub fn of(dtype: DType, frozen: bool, capabilities: &Capabilities) -> Option<Storage> {
+        Some(match dtype {
+            DType::F32 => Storage::F32,
+            DType::I32 => Storage::I32,
+            DType::U32 => Storage::U32,
+            DType::I64 | DType::U64 => Storage::Wide64,
+            DType::F64 => return None,
+            DType::F16 if capabilities.f16 => Storage::F16,
+            _ if frozen => Storage::Packed,
+            DType::F16 | DType::BF16 => Storage::F32,
+            DType::Bool | DType::I8 | DType::I16 => Storage::I32,
+            DType::U8 | DType::U16 => Storage::U32,
+        })
+    }
+
+    /// Bytes of `elements` elements, a whole number of words.
+    pub fn bytes(self, dtype: DType, elements: u64) -> u64 {
+        match self {
+            Storage::F32 | Storage::I32 | Storage::U32 => elements * 4,
+            Storage::F16 => (elements * 2).next_multiple_of(4),
+            Storage::Wide64 => elements * 8,
+            Storage::Packed => (elements * dtype.size() as u64).next_multiple_of(4),
+        }
+    }
+}
+
+/// One specialised kernel for one step, ready to compile and dispatch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Launch {
+    /// Name of the variant: `contract/gemm-8x8`.
+    pub variant: &'static str,
+    /// The WGSL module; its entry point is `main`. Equal steps give equal text whatever their extents, so it is the key of pipeline caches.
+    pub source: String,
+    /// `@group(0) @binding(i)` is the storage of `bindings[i]`, and whether the kernel writes it. Values that may lie in
+    /// the arena are declared `read_write` even where they are only read, since WebGPU tracks usage per buffer.
+    pub bindings: Vec<Binding>,
+    /// Uniform buffer at `@binding(bindings.len())`: `array<vec4<u32>, N>` of these sizes, each as the low 32 bits of its value, in order.
+    pub params: Vec<Dim>,
+    /// Whether the kernel can meet an index out of range: it then has `fault: array<atomic<u32>>` at `@binding(bindings.len() + 1)` and does
+    /// `atomicMax(&fault[0], code)`, where `code` is one more parameter that the backend appends after [`Launch::params`].
+    pub faults: bool,
+    /// Number of workgroups. Kernels derive the linear workgroup number as `id.x + id.y * num_workgroups.x`, so a backend is free to
+    /// fold a large number into two dimensions; surplus workgroups do nothing.
+    pub workgroups: Dim,
+}
+
+/// One storage binding of a [`Launch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Binding {
+    /// The value, already resolved by [`hadal_graph::program::Program::storage`].
+    pub value: ValueId,
+    /// Whether the WGSL declares it `read_write` (true) or `read` (false).
+    pub read_write: bool,
+    /// Whether the kernel writes it.
+    pub written: bool,
+}
+
+/// Why a step has no kernel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShaderError {
+    /// The dtype cannot be stored or computed.
+    #[error("`{op}` cannot run on {dtype} in WGSL")]
+    DType {
+        /// The step's label.
+        op: String,
+        /// The dtype.
+        dtype: DType,
+    },
+    /// More values than the device can bind to one kernel.
+    #[error("`{op}` binds {needed} values, but the device allows {limit}")]
+    Bindings {
+        /// The step's label.
+        op: String,
+        /// Values the step needs.
+        needed: usize,
+        /// What the device allows.
+        limit: usize,
+    },
+    /// The step is driven by the host and has no kernel.
+    #[error("`{op}` is a control step, which has no kernel of its own")]
+    Control {
+        /// The step's label.
+        op: String,
+    },
+}
