@@ -1,7 +1,7 @@
 //! What `hadal-shaders` hands to a backend.
 
 use hadal_graph::program::ValueId;
-use hadal_graph::{DType, Dim};
+use hadal_graph::{DType, Dim, DimError};
 
 /// The facts about a device that decide which kernels it can run and which it should.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,21 +62,34 @@ impl Storage {
         })
     }
 
-    /// Bytes of `elements` elements, a whole number of words.
+    /// Bytes of `elements` elements, rounded up to 16: kernels may read and write whole `vec4`s, so the allocation and the
+    /// binding both have this size. What lies behind the last element is unspecified.
     pub fn bytes(self, dtype: DType, elements: u64) -> u64 {
-        match self {
+        let bytes = match self {
             Storage::F32 | Storage::I32 | Storage::U32 => elements * 4,
-            Storage::F16 => (elements * 2).next_multiple_of(4),
+            Storage::F16 => elements * 2,
             Storage::Wide64 => elements * 8,
-            Storage::Packed => (elements * dtype.size() as u64).next_multiple_of(4),
-        }
+            Storage::Packed => elements * dtype.size() as u64,
+        };
+        bytes.next_multiple_of(16)
     }
 }
 
-/// One specialised kernel for one step, ready to compile and dispatch.
+/// One way to run a step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Candidate {
+    /// Archetype and variant: `contract/register_8x8`.
+    pub variant: &'static str,
+    /// Kernels, to be run in order; each sees what the one before wrote.
+    pub launches: Vec<Launch>,
+    /// Sizes in bytes of buffers that live as long as the step and that bindings name by position.
+    pub scratch: Vec<Dim>,
+}
+
+/// One specialised kernel, ready to compile and dispatch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Launch {
-    /// Name of the variant: `contract/gemm-8x8`.
+    /// Name of the kernel: `contract/register_8x8`.
     pub variant: &'static str,
     /// The WGSL module; its entry point is `main`. Equal steps give equal text whatever their extents, so it is the key of pipeline caches.
     pub source: String,
@@ -84,6 +97,7 @@ pub struct Launch {
     /// the arena are declared `read_write` even where they are only read, since WebGPU tracks usage per buffer.
     pub bindings: Vec<Binding>,
     /// Uniform buffer at `@binding(bindings.len())`: `array<vec4<u32>, N>` of these sizes, each as the low 32 bits of its value, in order.
+    /// It is always declared, with `N` at least 1.
     pub params: Vec<Dim>,
     /// Whether the kernel can meet an index out of range: it then has `fault: array<atomic<u32>>` at `@binding(bindings.len() + 1)` and does
     /// `atomicMax(&fault[0], code)`, where `code` is one more parameter that the backend appends after [`Launch::params`].
@@ -93,11 +107,20 @@ pub struct Launch {
     pub workgroups: Dim,
 }
 
+/// What a binding names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Source {
+    /// A value, already resolved by [`hadal_graph::program::Program::storage`].
+    Value(ValueId),
+    /// The n-th of [`Candidate::scratch`].
+    Scratch(usize),
+}
+
 /// One storage binding of a [`Launch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Binding {
-    /// The value, already resolved by [`hadal_graph::program::Program::storage`].
-    pub value: ValueId,
+    /// What is bound.
+    pub source: Source,
     /// Whether the WGSL declares it `read_write` (true) or `read` (false).
     pub read_write: bool,
     /// Whether the kernel writes it.
@@ -125,6 +148,27 @@ pub enum ShaderError {
         /// What the device allows.
         limit: usize,
     },
+    /// Two values of one storage whose elements differ in size.
+    #[error("`{op}` writes {written} in place of {read}, which lies differently in memory")]
+    Alias {
+        /// The step's label.
+        op: String,
+        /// The dtype of the value that is read.
+        read: DType,
+        /// The dtype of the value that takes its place.
+        written: DType,
+    },
+    /// The device's limits leave no variant.
+    #[error("`{op}` has no kernel within the limits of the device: {reason}")]
+    Limits {
+        /// The step's label.
+        op: String,
+        /// Which limit.
+        reason: String,
+    },
+    /// A size is unknown or does not fit.
+    #[error(transparent)]
+    Dim(#[from] DimError),
     /// The step is driven by the host and has no kernel.
     #[error("`{op}` is a control step, which has no kernel of its own")]
     Control {

@@ -1,6 +1,8 @@
 //! WGSL kernels and their specialisation.
 #![forbid(unsafe_code)]
 
+mod candidates;
 mod launch;
 
-pub use launch::{Binding, Capabilities, Launch, ShaderError, Storage};
+pub use candidates::candidates;
+pub use launch::{Binding, Candidate, Capabilities, Launch, ShaderError, Source, Storage};

@@ -1,0 +1,23 @@
+//! From a step to the kernels that can run it.
+
+use crate::{Candidate, Capabilities, ShaderError};
+use hadal_graph::Bindings;
+use hadal_graph::program::{Kernel, Program, Step};
+
+/// Every way to run `step` on a device with `capabilities`, best first. The text of a candidate never depends on `sizes`; only which candidates
+/// there are, and their order, may.
+///
+/// Errors: [`ShaderError::DType`] for `F64`, [`ShaderError::Bindings`] when the step binds more values than the device allows,
+/// [`ShaderError::Control`] for loops and branches, [`ShaderError::Dim`] when `sizes` leaves a size open.
+pub fn candidates(
+    program: &Program,
+    step: &Step,
+    sizes: &Bindings,
+    capabilities: &Capabilities,
+) -> Result<Vec<Candidate>, ShaderError> {
+    let _ = (program, sizes, capabilities);
+    match &step.kernel {
+        Kernel::Loop(_) | Kernel::Branch(_) => Err(ShaderError::Control { op: step.label.clone() }),
+        _ => Err(ShaderError::Limits { op: step.label.clone(), reason: "no variant of this archetype yet".into() }),
+    }
+}
