@@ -6,6 +6,8 @@ mod buffer;
 mod error;
 mod info;
 mod maybe_send;
+mod registry;
+mod selector;
 
 pub use backend::{
     Arguments, Backend, Executable, ExecutableStats, MemoryStats, PlanReport, PlanStep, Results, Weights,
@@ -14,3 +16,5 @@ pub use buffer::{Buffer, Storage};
 pub use error::DeviceError;
 pub use info::{DeviceInfo, DeviceKind};
 pub use maybe_send::{DeviceFuture, MaybeSend, MaybeSync};
+pub use registry::{BackendFactory, Listing, Registry};
+pub use selector::{Selector, SelectorError, Which};
