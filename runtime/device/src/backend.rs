@@ -21,7 +21,11 @@ pub trait Backend: MaybeSend + MaybeSync + fmt::Debug {
     /// Makes a program ready: compiles its kernels, binds its parameters from `weights`, runs its `once` steps.
     ///
     /// Errors: `Unsupported`, `Kernel`, `OutOfMemory`, and `Argument` when a parameter is missing or has another dtype or size.
-    fn prepare<'a>(&'a self, program: Arc<Program>, weights: &'a Weights) -> DeviceFuture<'a, Arc<dyn Executable>>;
+    fn prepare<'a>(
+        &'a self,
+        program: Arc<Program>,
+        weights: &'a Weights,
+    ) -> DeviceFuture<'a, Arc<dyn Executable>>;
 
     /// Reserves memory with unspecified contents. Errors: `OutOfMemory`, `Lost`.
     fn allocate(&self, dtype: DType, elements: usize) -> Result<Buffer, DeviceError>;

@@ -17,7 +17,9 @@ pub enum DeviceError {
         hint: String,
     },
     /// The device refused an allocation, or the limit set by the user would be passed.
-    #[error("out of memory on {device}: {requested} bytes were asked for with {in_use} in use{limit}\n  hint: use a smaller batch, drop tensors that are no longer needed, or raise the memory limit")]
+    #[error(
+        "out of memory on {device}: {requested} bytes were asked for with {in_use} in use{limit}\n  hint: use a smaller batch, drop tensors that are no longer needed, or raise the memory limit"
+    )]
     OutOfMemory {
         /// The device.
         device: String,
@@ -29,7 +31,9 @@ pub enum DeviceError {
         limit: String,
     },
     /// The device is gone: driver reset, removal, or `destroy`.
-    #[error("the device {device} was lost: {reason}\n  hint: open the device again and reload what lived on it")]
+    #[error(
+        "the device {device} was lost: {reason}\n  hint: open the device again and reload what lived on it"
+    )]
     Lost {
         /// The device.
         device: String,
@@ -67,7 +71,9 @@ pub enum DeviceError {
         reason: String,
     },
     /// An index was out of range while a step ran.
-    #[error("`{op}` read or wrote at an index that is out of range\n  hint: check the values of its index input")]
+    #[error(
+        "`{op}` read or wrote at an index that is out of range\n  hint: check the values of its index input"
+    )]
     IndexOutOfRange {
         /// The step.
         op: String,

@@ -68,7 +68,10 @@ enum Atom {
     /// `floor(numerator / denominator)`.
     Quotient(Dim, Dim),
     /// A count that a step of the program computes, at most `max`.
-    Bounded { max: Dim, count: Symbol },
+    Bounded {
+        max: Dim,
+        count: Symbol,
+    },
 }
 
 type Monomial = Vec<Atom>;

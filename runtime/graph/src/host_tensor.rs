@@ -101,7 +101,11 @@ pub enum HostTensorError {
 
 impl HostTensor {
     /// A tensor over existing bytes. Errors: `Length` when their number does not match.
-    pub fn from_bytes(dtype: DType, shape: impl Into<Vec<usize>>, bytes: Bytes) -> Result<Self, HostTensorError> {
+    pub fn from_bytes(
+        dtype: DType,
+        shape: impl Into<Vec<usize>>,
+        bytes: Bytes,
+    ) -> Result<Self, HostTensorError> {
         let shape = shape.into();
         let expected = shape.iter().try_fold(dtype.size(), |product, &d| product.checked_mul(d));
         if expected != Some(bytes.len()) {
@@ -136,7 +140,11 @@ impl HostTensor {
     }
 
     /// A tensor from values in a wide form, rounded or wrapped to `dtype`.
-    pub fn from_scalars(dtype: DType, shape: impl Into<Vec<usize>>, values: impl IntoIterator<Item = Scalar>) -> Result<Self, HostTensorError> {
+    pub fn from_scalars(
+        dtype: DType,
+        shape: impl Into<Vec<usize>>,
+        values: impl IntoIterator<Item = Scalar>,
+    ) -> Result<Self, HostTensorError> {
         let mut bytes = Vec::new();
         for value in values {
             bytes.extend_from_slice(&encode(dtype, value));
@@ -222,5 +230,38 @@ impl fmt::Debug for HostTensor {
             write!(f, "{}{value}", if i > 0 { ", " } else { "" })?;
         }
         f.write_str("}")
+    }
+}
+
+/// Constants travel in files as their dtype, shape and bytes in hexadecimal.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Portable {
+    dtype: DType,
+    shape: Vec<usize>,
+    data: String,
+}
+
+impl serde::Serialize for HostTensor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let data = self.bytes.iter().map(|b| format!("{b:02x}")).collect();
+        Portable { dtype: self.dtype, shape: self.shape.clone(), data }.serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for HostTensor {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let portable = Portable::deserialize(deserializer)?;
+        let digit = |c: u8| {
+            (c as char).to_digit(16).ok_or_else(|| D::Error::custom("a constant's data is not hexadecimal"))
+        };
+        let mut bytes = Vec::with_capacity(portable.data.len() / 2);
+        for pair in portable.data.as_bytes().chunks(2) {
+            let [high, low] = pair else {
+                return Err(D::Error::custom("a constant's data ends within a byte"));
+            };
+            bytes.push((digit(*high)? * 16 + digit(*low)?) as u8);
+        }
+        HostTensor::from_bytes(portable.dtype, portable.shape, Bytes::new(bytes)).map_err(D::Error::custom)
     }
 }

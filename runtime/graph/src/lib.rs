@@ -2,17 +2,27 @@
 #![forbid(unsafe_code)]
 
 pub mod arena;
+mod builder;
+mod compile;
 pub mod dim;
 mod dtype;
+mod error;
+pub mod gradient;
+mod graph;
 mod host_tensor;
+pub mod op;
 pub mod place;
 pub mod program;
+pub mod reference;
 mod scalar;
 mod shape;
 mod target;
 
+pub use compile::compile;
 pub use dim::{Bindings, Dim, DimError, Symbol};
 pub use dtype::DType;
+pub use error::{GraphError, OpError};
+pub use graph::{Assign, Graph, Node, NodeId, Output};
 pub use host_tensor::{Bytes, Element, HostTensor, HostTensorError};
 pub use scalar::Scalar;
 pub use shape::{Shape, TensorType};

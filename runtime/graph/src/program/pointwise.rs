@@ -186,7 +186,9 @@ impl Instr {
     pub fn operands(&self) -> smallvec::SmallVec<[Reg; 3]> {
         match self {
             Instr::Load { indirect, .. } => indirect.iter().map(|i| i.index).collect(),
-            Instr::Accumulator(_) | Instr::Const(_) | Instr::Index(_) | Instr::InBounds(_) => Default::default(),
+            Instr::Accumulator(_) | Instr::Const(_) | Instr::Index(_) | Instr::InBounds(_) => {
+                Default::default()
+            }
             Instr::Unary(_, x) | Instr::Cast(x) => [*x].as_slice().into(),
             Instr::Binary(_, a, b) | Instr::Compare(_, a, b) => [*a, *b].as_slice().into(),
             Instr::Select(c, a, b) => [*c, *a, *b].as_slice().into(),
@@ -246,7 +248,9 @@ impl PointwiseProgram {
         let mut result: Vec<bool> = Vec::with_capacity(self.instrs.len());
         for TypedInstr { instr, .. } in &self.instrs {
             let own = match instr {
-                Instr::Load { map, .. } => affine(&map.address) && map.guards.iter().all(|g| affine(&g.index)),
+                Instr::Load { map, .. } => {
+                    affine(&map.address) && map.guards.iter().all(|g| affine(&g.index))
+                }
                 Instr::Index(a) | Instr::Random { counter: a, .. } => affine(a),
                 Instr::InBounds(guards) => guards.iter().all(|g| affine(&g.index)),
                 _ => true,

@@ -1,0 +1,56 @@
+//! Cross-entropy of logits and class numbers, one loss for each row.
+//!
+//! | | |
+//! |---|---|
+//! | inputs | `logits: [n, c]`, any float dtype; `targets: [n]`, an integer dtype, each in `0..c` |
+//! | output | `[n]` of the logits' dtype: `-log_softmax(logits)[i, targets[i]]` |
+//! | ONNX / PyTorch | `SoftmaxCrossEntropyLoss` / `torch.nn.functional.cross_entropy(reduction="none")` |
+
+use crate::Shape;
+use crate::error::{GraphError, OpError};
+use crate::graph::{Graph, NodeId};
+use crate::op::LogSoftmax;
+use crate::op::movement::check_index;
+use crate::op::{Infer, Operator, Types, check_equal, one};
+use crate::program::{CompareOp, ReduceOp, UnaryOp};
+use serde::{Deserialize, Serialize};
+
+/// Cross-entropy of logits and class numbers, one loss for each row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CrossEntropy;
+
+impl Operator for CrossEntropy {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        let [x, targets] = cx.expect::<2>()?;
+        if !x.dtype.is_float() {
+            return Err(OpError::DType {
+                what: "the operand".into(),
+                expected: "a float".into(),
+                given: x.dtype,
+            });
+        }
+        check_index("targets", targets)?;
+        if x.rank() != 2 || targets.rank() != 1 {
+            return Err(OpError::Rank {
+                what: "logits and targets".into(),
+                expected: "2 and 1".into(),
+                given: x.rank(),
+            });
+        }
+        check_equal("rows of logits and targets", &x.shape[0], &targets.shape[0])?;
+        one(x.with_shape(Shape(vec![x.shape[0].clone()])))
+    }
+
+    fn decompose(&self, graph: &mut Graph, inputs: &[NodeId]) -> Result<Option<Vec<NodeId>>, GraphError> {
+        let [logits, targets] = [inputs[0], inputs[1]];
+        let log = graph.apply(LogSoftmax { axis: 1 }, &[logits])?;
+        let shape = graph.shape(logits).clone();
+        let classes = graph.iota(shape, 1, graph.dtype(targets))?;
+        let targets = graph.unsqueeze(targets, 1)?;
+        let chosen = graph.compare(CompareOp::Eq, classes, targets)?;
+        let zero = graph.scalar(0.0, graph.dtype(log))?;
+        let picked = graph.select(chosen, log, zero)?;
+        let sum = graph.reduce(ReduceOp::Sum, picked, &[1])?;
+        Ok(Some(vec![graph.unary(UnaryOp::Neg, sum)?]))
+    }
+}

@@ -1,0 +1,48 @@
+//! The logarithm of softmax along one axis.
+//!
+//! | | |
+//! |---|---|
+//! | inputs | `x`, any float dtype |
+//! | output | like `x` |
+//! | decomposes to | `x - max(x) - log(sum(exp(x - max(x))))`, in `f32` for `f16` and `bf16` |
+//! | ONNX / PyTorch | `LogSoftmax` / `torch.log_softmax` |
+
+use crate::error::{GraphError, OpError};
+use crate::graph::{Graph, NodeId};
+use crate::op::{Infer, Operator, Types, check_axis, one};
+use crate::program::{ReduceOp, UnaryOp};
+use serde::{Deserialize, Serialize};
+
+/// The logarithm of softmax along one axis.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LogSoftmax {
+    /// The axis.
+    pub axis: usize,
+}
+
+impl Operator for LogSoftmax {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        let [x] = cx.expect::<1>()?;
+        check_axis(self.axis, x.rank())?;
+        if !x.dtype.is_float() {
+            return Err(OpError::DType {
+                what: "the operand".into(),
+                expected: "a float".into(),
+                given: x.dtype,
+            });
+        }
+        one((*x).clone())
+    }
+
+    fn decompose(&self, graph: &mut Graph, inputs: &[NodeId]) -> Result<Option<Vec<NodeId>>, GraphError> {
+        let dtype = graph.dtype(inputs[0]);
+        let x = graph.cast(inputs[0], dtype.accumulator())?;
+        let max = graph.reduce_keep(ReduceOp::Max, x, &[self.axis])?;
+        let shifted = graph.sub(x, max)?;
+        let exp = graph.unary(UnaryOp::Exp, shifted)?;
+        let sum = graph.reduce_keep(ReduceOp::Sum, exp, &[self.axis])?;
+        let log = graph.unary(UnaryOp::Log, sum)?;
+        let result = graph.sub(shifted, log)?;
+        Ok(Some(vec![graph.cast(result, dtype)?]))
+    }
+}

@@ -1,0 +1,7 @@
+//! Matrix multiplication and convolution.
+
+mod conv;
+mod matmul;
+
+pub use conv::Conv;
+pub use matmul::MatMul;

@@ -1,0 +1,27 @@
+//! One of several results of a node.
+
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, one};
+use serde::{Deserialize, Serialize};
+
+/// Result number `index` of its operand.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Project {
+    /// Which result.
+    pub index: usize,
+}
+
+impl Operator for Project {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        cx.expect::<1>()?;
+        let all = (cx.all)(0);
+        let ty = all.get(self.index).ok_or_else(|| {
+            OpError::Attribute(format!(
+                "result {} of a node with {} results was asked for",
+                self.index,
+                all.len()
+            ))
+        })?;
+        one(ty.clone())
+    }
+}

@@ -1,0 +1,69 @@
+//! Repetition while a condition holds.
+//!
+//! | | |
+//! |---|---|
+//! | inputs | the initial state |
+//! | regions | `condition`: state to one `bool` scalar; `body`: state to new state, of the same types |
+//! | outputs | the state for which the condition no longer holds |
+//! | ONNX / PyTorch | `Loop` / `torch.while_loop` |
+
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types};
+use crate::{DType, Graph, TensorType};
+use serde::{Deserialize, Serialize};
+
+/// Repetition while a condition holds. What does not change is state that the body returns as it came; that costs nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct While;
+
+impl Operator for While {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        let [condition, body] = cx.regions else {
+            return Err(OpError::Attribute(format!("needs 2 regions, but has {}", cx.regions.len())));
+        };
+        check_region(
+            "condition",
+            condition,
+            cx.inputs,
+            &[&TensorType::new(DType::Bool, crate::Shape::scalar())],
+        )?;
+        check_region("body", body, cx.inputs, cx.inputs)?;
+        Ok(cx.inputs.iter().map(|&ty| ty.clone()).collect())
+    }
+}
+
+/// Checks what a region takes and returns. Errors: `Attribute`.
+pub(crate) fn check_region(
+    what: &str,
+    region: &Graph,
+    takes: &[&TensorType],
+    returns: &[&TensorType],
+) -> Result<(), OpError> {
+    let given: Vec<&TensorType> = region.inputs().iter().map(|&i| region.ty(i)).collect();
+    if given != takes {
+        return Err(OpError::Attribute(format!(
+            "the {what} region takes {}, but is given {}",
+            list(&given),
+            list(takes)
+        )));
+    }
+    let results: Vec<&TensorType> = region.outputs.iter().map(|o| region.ty(o.node)).collect();
+    if results != returns {
+        return Err(OpError::Attribute(format!(
+            "the {what} region returns {}, but must return {}",
+            list(&results),
+            list(returns)
+        )));
+    }
+    if !region.assigns.is_empty() {
+        return Err(OpError::Attribute(format!(
+            "the {what} region assigns to variables: carry them as state instead"
+        )));
+    }
+    Ok(())
+}
+
+fn list(types: &[&TensorType]) -> String {
+    let names: Vec<String> = types.iter().map(|ty| ty.to_string()).collect();
+    format!("({})", names.join(", "))
+}

@@ -1,0 +1,20 @@
+//! A small tensor that is part of the graph.
+
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, one};
+use crate::{HostTensor, TensorType};
+use serde::{Deserialize, Serialize};
+
+/// A small tensor that is part of the graph. Large ones are parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Constant {
+    /// The value.
+    pub value: HostTensor,
+}
+
+impl Operator for Constant {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        cx.expect::<0>()?;
+        one(TensorType::new(self.value.dtype(), self.value.shape()))
+    }
+}

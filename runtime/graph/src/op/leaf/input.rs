@@ -1,0 +1,22 @@
+//! A tensor that each run is given.
+
+use crate::TensorType;
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, one};
+use serde::{Deserialize, Serialize};
+
+/// A tensor that each run is given.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Input {
+    /// Its name, unique among the leaves of a graph.
+    pub name: String,
+    /// The type; symbols in its shape are bound by the tensor that a run is given.
+    pub ty: TensorType,
+}
+
+impl Operator for Input {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        cx.expect::<0>()?;
+        one(self.ty.clone())
+    }
+}

@@ -1,0 +1,22 @@
+//! A frozen tensor that is bound by name when the graph is prepared.
+
+use crate::TensorType;
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, one};
+use serde::{Deserialize, Serialize};
+
+/// A frozen tensor that is bound by name when the graph is prepared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Its name, unique among the leaves of a graph.
+    pub name: String,
+    /// The type; its shape has no symbols.
+    pub ty: TensorType,
+}
+
+impl Operator for Parameter {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        cx.expect::<0>()?;
+        one(self.ty.clone())
+    }
+}

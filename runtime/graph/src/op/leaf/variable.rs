@@ -1,0 +1,22 @@
+//! State: a tensor that lives on a device from run to run. Reading it means its value before the run.
+
+use crate::TensorType;
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, one};
+use serde::{Deserialize, Serialize};
+
+/// State: a tensor that lives on a device from run to run. Reading it means its value before the run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Variable {
+    /// Its name, unique among the leaves of a graph.
+    pub name: String,
+    /// The type; its shape has no symbols.
+    pub ty: TensorType,
+}
+
+impl Operator for Variable {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        cx.expect::<0>()?;
+        one(self.ty.clone())
+    }
+}

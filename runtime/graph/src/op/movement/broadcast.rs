@@ -1,0 +1,41 @@
+//! Elements repeated along new or unit axes.
+//!
+//! | | |
+//! |---|---|
+//! | inputs | `x`, any dtype |
+//! | output | `shape`; axis `i` of `x` becomes axis `axes[i]`, where extents are equal or that of `x` is 1 |
+//! | ONNX / PyTorch | `Expand` / `torch.broadcast_to` |
+
+use crate::Shape;
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, check_axis, one};
+use serde::{Deserialize, Serialize};
+
+/// Elements repeated along new or unit axes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Broadcast {
+    /// Shape of the result.
+    pub shape: Shape,
+    /// For each axis of the input, the axis of the result; increasing.
+    pub axes: Vec<usize>,
+}
+
+impl Operator for Broadcast {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        let [x] = cx.expect::<1>()?;
+        if self.axes.len() != x.rank() || self.axes.windows(2).any(|w| w[0] >= w[1]) {
+            return Err(OpError::Attribute(format!(
+                "axes {:?} must be increasing, one for each of {}",
+                self.axes,
+                x.rank()
+            )));
+        }
+        for (extent, &axis) in x.shape.iter().zip(&self.axes) {
+            check_axis(axis, self.shape.rank())?;
+            if !extent.is(1) && *extent != self.shape[axis] {
+                return Err(OpError::Broadcast { a: x.shape.clone(), b: self.shape.clone() });
+            }
+        }
+        one(x.with_shape(self.shape.clone()))
+    }
+}

@@ -1,0 +1,44 @@
+//! Some consecutive elements from a start that is known at run time.
+//!
+//! | | |
+//! |---|---|
+//! | inputs | `x`, `start`: an integer scalar, clamped to `0..=n - extent` |
+//! | output | like `x` with `extent` along `axis` |
+//! | ONNX / PyTorch | `Slice` / `torch.narrow` |
+
+use super::check_index;
+use crate::Dim;
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, check_axis, one};
+use serde::{Deserialize, Serialize};
+
+/// Some consecutive elements from a start that is known at run time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DynamicSlice {
+    /// The sliced axis.
+    pub axis: usize,
+    /// Number of elements.
+    pub extent: Dim,
+}
+
+impl Operator for DynamicSlice {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        let [x, start] = cx.expect::<2>()?;
+        check_axis(self.axis, x.rank())?;
+        check_index("the start", start)?;
+        if start.rank() != 0 {
+            return Err(OpError::Rank {
+                what: "the start".into(),
+                expected: "0".into(),
+                given: start.rank(),
+            });
+        }
+        if (&self.extent - &x.shape[self.axis]).as_const().is_some_and(|d| d > 0) {
+            return Err(OpError::Attribute(format!(
+                "{} elements do not fit an axis of {}",
+                self.extent, x.shape[self.axis]
+            )));
+        }
+        one(x.with_shape(x.shape.with(self.axis, self.extent.clone())))
+    }
+}

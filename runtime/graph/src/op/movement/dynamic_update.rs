@@ -1,0 +1,43 @@
+//! Some consecutive elements replaced, from a start that is known at run time: how a cache grows.
+//!
+//! | | |
+//! |---|---|
+//! | inputs | `x`, `update`: like `x` but shorter along `axis`, `start`: an integer scalar, clamped to `0..=n - extent` |
+//! | output | like `x` |
+//! | ONNX / PyTorch | `ScatterND` / `x[:, start:start + n] = update` |
+
+use super::check_index;
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, check_axis, check_equal, one};
+use serde::{Deserialize, Serialize};
+
+/// Some consecutive elements replaced, from a start that is known at run time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DynamicUpdate {
+    /// The axis along which the update lies.
+    pub axis: usize,
+}
+
+impl Operator for DynamicUpdate {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        let [x, update, start] = cx.expect::<3>()?;
+        check_axis(self.axis, x.rank())?;
+        check_index("the start", start)?;
+        check_equal("the rank of the start and 0", &start.rank().into(), &0.into())?;
+        check_equal("ranks", &x.rank().into(), &update.rank().into())?;
+        if update.dtype != x.dtype {
+            return Err(OpError::DType {
+                what: "the update".into(),
+                expected: x.dtype.to_string(),
+                given: update.dtype,
+            });
+        }
+        for axis in (0..x.rank()).filter(|&a| a != self.axis) {
+            check_equal(&format!("extents of axis {axis}"), &x.shape[axis], &update.shape[axis])?;
+        }
+        if (&update.shape[self.axis] - &x.shape[self.axis]).as_const().is_some_and(|d| d > 0) {
+            return Err(OpError::Attribute("the update is longer than the tensor".into()));
+        }
+        one((*x).clone())
+    }
+}

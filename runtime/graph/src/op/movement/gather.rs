@@ -1,0 +1,31 @@
+//! Slices of a tensor at run-time indices.
+//!
+//! | | |
+//! |---|---|
+//! | inputs | `x: [A.., n, B..]`, `indices: [I..]`, an integer dtype, each in `0..n` |
+//! | output | `[A.., I.., B..]` |
+//! | errors | an index out of range is an error of the run |
+//! | ONNX / PyTorch | `Gather` / `torch.index_select`, `torch.embedding` |
+
+use super::check_index;
+use crate::Shape;
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, check_axis, one};
+use serde::{Deserialize, Serialize};
+
+/// Slices of a tensor at run-time indices.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Gather {
+    /// The indexed axis.
+    pub axis: usize,
+}
+
+impl Operator for Gather {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        let [x, indices] = cx.expect::<2>()?;
+        check_axis(self.axis, x.rank())?;
+        check_index("indices", indices)?;
+        let (before, after) = (&x.shape[..self.axis], &x.shape[self.axis + 1..]);
+        one(x.with_shape(before.iter().chain(indices.shape.iter()).chain(after).cloned().collect::<Shape>()))
+    }
+}

@@ -1,0 +1,42 @@
+//! A constant border.
+//!
+//! | | |
+//! |---|---|
+//! | inputs | `x`, any dtype |
+//! | output | `low + n + high` along each axis |
+//! | ONNX / PyTorch | `Pad` (constant) / `torch.nn.functional.pad` |
+
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, check_equal, one};
+use crate::{Dim, Scalar, Shape};
+use serde::{Deserialize, Serialize};
+
+/// A constant border.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Pad {
+    /// Elements before, along each axis; not negative.
+    pub low: Vec<Dim>,
+    /// Elements after, along each axis; not negative.
+    pub high: Vec<Dim>,
+    /// The value of the border.
+    pub value: Scalar,
+}
+
+impl Operator for Pad {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        let [x] = cx.expect::<1>()?;
+        for given in [self.low.len(), self.high.len()] {
+            check_equal("the rank and the number of paddings", &x.rank().into(), &given.into())?;
+        }
+        if self.low.iter().chain(&self.high).any(|p| p.as_const().is_some_and(|p| p < 0)) {
+            return Err(OpError::Attribute("padding must not be negative\n  hint: slice instead".into()));
+        }
+        let shape: Shape = x
+            .shape
+            .iter()
+            .zip(self.low.iter().zip(&self.high))
+            .map(|(n, (low, high))| n + low + high)
+            .collect();
+        one(x.with_shape(shape))
+    }
+}

@@ -1,0 +1,38 @@
+//! Axes in another order.
+//!
+//! | | |
+//! |---|---|
+//! | inputs | `x`, any dtype |
+//! | output | axis `i` is axis `permutation[i]` of `x` |
+//! | ONNX / PyTorch | `Transpose` / `torch.permute` |
+
+use crate::error::OpError;
+use crate::op::{Infer, Operator, Types, check_axis, one};
+use serde::{Deserialize, Serialize};
+
+/// Axes in another order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Transpose {
+    /// For each axis of the result, the axis of the input.
+    pub permutation: Vec<usize>,
+}
+
+impl Operator for Transpose {
+    fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
+        let [x] = cx.expect::<1>()?;
+        let mut seen = vec![false; x.rank()];
+        for &axis in &self.permutation {
+            check_axis(axis, x.rank())?;
+            seen[axis] = true;
+        }
+        if self.permutation.len() != x.rank() || seen.contains(&false) {
+            return Err(OpError::Attribute(format!(
+                "{:?} does not name each of {} axes once",
+                self.permutation,
+                x.rank()
+            )));
+        }
+        one(x
+            .with_shape(self.permutation.iter().map(|&axis| x.shape[axis].clone()).collect::<crate::Shape>()))
+    }
+}

@@ -1,0 +1,12 @@
+//! Reductions, cumulative operations and sorting.
+
+mod cumulative;
+mod reduce;
+mod sort;
+mod window;
+
+pub use cumulative::Cumulative;
+pub use reduce::Reduce;
+pub use sort::Sort;
+pub use window::Window;
+pub(crate) use window::windows;
