@@ -1,5 +1,6 @@
 //! What can be wrong with a graph.
 
+use crate::dim::DimError;
 use crate::{DType, Dim, HostTensorError, Shape, TensorType};
 use std::fmt;
 use std::panic::Location;
@@ -79,6 +80,9 @@ pub enum OpError {
     /// The reference interpreter was given values that the op rejects, for instance an index out of range.
     #[error("{0}")]
     Value(String),
+    /// A size that has no value.
+    #[error(transparent)]
+    Size(#[from] DimError),
     /// Bytes that do not form the tensor they claim to be.
     #[error(transparent)]
     Tensor(#[from] HostTensorError),

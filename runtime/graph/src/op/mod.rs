@@ -23,7 +23,7 @@ pub use reduction::*;
 use crate::error::{GraphError, OpError};
 use crate::gradient::Backward;
 use crate::graph::{Graph, NodeId};
-use crate::reference::Array;
+use crate::reference::{Array, Evaluate};
 use crate::{Dim, Shape, TensorType};
 use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
@@ -67,8 +67,8 @@ pub trait Operator {
     }
 
     /// Reference semantics on host arrays: floats in `f64`, rounded to the result's dtype by the caller; integers exact.
-    fn evaluate(&self, _inputs: &[&Array], types: &[TensorType]) -> Result<Vec<Array>, OpError> {
-        Err(OpError::Attribute(format!("no reference for results {types:?}")))
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        Err(OpError::Attribute(format!("no reference for results {:?}", cx.types)))
     }
 }
 
@@ -142,8 +142,8 @@ macro_rules! operators {
             fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
                 match self { $(Op::$variant(op) => op.gradient(cx),)* }
             }
-            fn evaluate(&self, inputs: &[&Array], types: &[TensorType]) -> Result<Vec<Array>, OpError> {
-                match self { $(Op::$variant(op) => op.evaluate(inputs, types),)* }
+            fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+                match self { $(Op::$variant(op) => op.evaluate(cx),)* }
             }
         }
     };
