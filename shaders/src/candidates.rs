@@ -1,6 +1,6 @@
 //! From a step to the kernels that can run it.
 
-use crate::{Candidate, Capabilities, ShaderError};
+use crate::{Candidate, Capabilities, ShaderError, pointwise};
 use hadal_graph::Bindings;
 use hadal_graph::program::{Kernel, Program, Step};
 
@@ -15,9 +15,13 @@ pub fn candidates(
     sizes: &Bindings,
     capabilities: &Capabilities,
 ) -> Result<Vec<Candidate>, ShaderError> {
-    let _ = (program, sizes, capabilities);
+    let _ = sizes;
     match &step.kernel {
+        Kernel::Pointwise(kernel) => pointwise::candidates(program, step, kernel, capabilities),
         Kernel::Loop(_) | Kernel::Branch(_) => Err(ShaderError::Control { op: step.label.clone() }),
-        _ => Err(ShaderError::Limits { op: step.label.clone(), reason: "no variant of this archetype yet".into() }),
+        _ => Err(ShaderError::Limits {
+            op: step.label.clone(),
+            reason: "no variant of this archetype yet".into(),
+        }),
     }
 }

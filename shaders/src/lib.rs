@@ -2,7 +2,16 @@
 #![forbid(unsafe_code)]
 
 mod candidates;
+mod chooser;
+mod domain;
+mod evaluate;
 mod launch;
+mod library;
+mod module;
+mod operators;
+mod pointwise;
+mod template;
+mod types;
 
 pub use candidates::candidates;
 pub use launch::{Binding, Candidate, Capabilities, Launch, ShaderError, Source, Storage};
