@@ -148,8 +148,9 @@ impl Graph {
         }
     }
 
-    /// Adds a node as it is; passes use it to copy nodes with their names and locations. The caller vouches for the types.
-    pub(crate) fn push(&mut self, node: Node) -> NodeId {
+    /// Adds a node as it is: how passes copy nodes with their names and locations, and how recorded expressions become a graph. The
+    /// caller vouches for the types, and that every input is a node of this graph.
+    pub fn push(&mut self, node: Node) -> NodeId {
         let is_input = matches!(node.op, Op::Input(_));
         let id = self.nodes.push(node);
         if is_input {
