@@ -364,3 +364,19 @@ fn round_f16(x: f32) -> f32 {
     }
     return bitcast<f32>((bits + 0xfffu + ((bits >> 13u) & 1u)) & 0xffffe000u);
 }
+
+// Keys whose unsigned order is the order of the floats, with NaN above everything.
+fn key_for_max(x: f32) -> u32 {
+    let bits = bitcast<u32>(x);
+    let key = bits ^ select(0x80000000u, 0xffffffffu, (bits >> 31u) == 1u);
+    return select(key, 0xffc00000u, is_nan(x));
+}
+
+// The same order with NaN below everything.
+fn key_for_min(x: f32) -> u32 {
+    return select(key_for_max(x), 0u, is_nan(x));
+}
+
+fn float_from_key(key: u32) -> f32 {
+    return bitcast<f32>(key ^ select(0xffffffffu, 0x80000000u, (key >> 31u) == 1u));
+}

@@ -1,6 +1,6 @@
 //! From a step to the kernels that can run it.
 
-use crate::{Candidate, Capabilities, ShaderError, pointwise};
+use crate::{Candidate, Capabilities, ShaderError, pointwise, reduce};
 use hadal_graph::Bindings;
 use hadal_graph::program::{Kernel, Program, Step};
 
@@ -15,9 +15,9 @@ pub fn candidates(
     sizes: &Bindings,
     capabilities: &Capabilities,
 ) -> Result<Vec<Candidate>, ShaderError> {
-    let _ = sizes;
     match &step.kernel {
         Kernel::Pointwise(kernel) => pointwise::candidates(program, step, kernel, capabilities),
+        Kernel::Reduce(kernel) => reduce::candidates(program, step, kernel, sizes, capabilities),
         Kernel::Loop(_) | Kernel::Branch(_) => Err(ShaderError::Control { op: step.label.clone() }),
         _ => Err(ShaderError::Limits {
             op: step.label.clone(),

@@ -3,6 +3,7 @@
 
 mod candidates;
 mod chooser;
+mod combine;
 mod domain;
 mod evaluate;
 mod launch;
@@ -10,6 +11,7 @@ mod library;
 mod module;
 mod operators;
 mod pointwise;
+mod reduce;
 mod template;
 mod types;
 

@@ -1,7 +1,9 @@
 //! Builds a program of one step by hand, runs every candidate on every capability set, and compares.
 
 use crate::device::{capability_sets, gpu};
-use hadal_graph::program::{Kernel, Program, Role, Step, Value, ValueId};
+use hadal_graph::program::{
+    IndexMap, Instr, Kernel, PointwiseProgram, Program, Role, Step, Store, Value, ValueId,
+};
 use hadal_graph::{Bindings, DType, Dim, Scalar, Shape, Symbol};
 use hadal_shaders::{Candidate, Capabilities, candidates};
 use std::collections::BTreeMap;
@@ -167,4 +169,14 @@ pub(crate) fn noise(count: usize, seed: u64) -> Vec<f64> {
         })
         .map(|v| v as f32 as f64)
         .collect()
+}
+
+/// A plain load.
+pub(crate) fn load(p: &mut PointwiseProgram, operand: usize, map: IndexMap, dtype: DType) -> usize {
+    p.push(Instr::Load { operand, map, indirect: vec![] }, dtype)
+}
+
+/// A store to the contiguous place of each coordinate.
+pub(crate) fn store(target: usize, value: usize, domain: &[Dim]) -> Store {
+    Store { target, value, address: IndexMap::contiguous(domain).address, indirect: vec![] }
 }

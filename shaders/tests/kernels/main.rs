@@ -4,3 +4,4 @@ mod case;
 mod device;
 mod files;
 mod pointwise;
+mod reduce;

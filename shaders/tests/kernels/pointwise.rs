@@ -1,19 +1,11 @@
 //! Elementwise kernels.
 
-use crate::case::{Case, floats, ints, noise};
+use crate::case::{Case, floats, ints, load, noise, store};
 use hadal_graph::program::{
     Affine, BinaryOp, Body, Guard, IndexMap, Indirect, Instr, Kernel, Pointwise, PointwiseProgram, Store,
     UnaryOp,
 };
 use hadal_graph::{DType, Dim, Scalar, Shape};
-
-fn load(p: &mut PointwiseProgram, operand: usize, map: IndexMap, dtype: DType) -> usize {
-    p.push(Instr::Load { operand, map, indirect: vec![] }, dtype)
-}
-
-fn store(target: usize, value: usize, domain: &[Dim]) -> Store {
-    Store { target, value, address: IndexMap::contiguous(domain).address, indirect: vec![] }
-}
 
 #[test]
 fn contiguous_sizes_around_a_vec4() {
