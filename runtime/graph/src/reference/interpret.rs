@@ -21,10 +21,7 @@ pub struct Interpretation {
 ///
 /// Errors: a leaf that is missing or not of its declared type, a symbol that two shapes bind differently, and whatever an op says about its
 /// values (an index out of range).
-pub fn interpret(
-    graph: &Graph,
-    inputs: &BTreeMap<String, HostTensor>,
-) -> Result<Interpretation, GraphError> {
+pub fn interpret(graph: &Graph, inputs: &BTreeMap<String, HostTensor>) -> Result<Interpretation, GraphError> {
     interpret_observed(graph, inputs, &mut |_, _| {})
 }
 
@@ -161,7 +158,8 @@ fn walk(
             regions: &node.regions,
             leaf,
         };
-        let results = evaluate(&node.op, &cx).map_err(|error| GraphError { inputs: types_of(graph, node), ..fail(node, error) })?;
+        let results = evaluate(&node.op, &cx)
+            .map_err(|error| GraphError { inputs: types_of(graph, node), ..fail(node, error) })?;
         observe(id, &results);
         for input in &node.inputs {
             uses[input.index()] -= 1;

@@ -11,5 +11,6 @@ mod strided;
 
 pub use array::{Array, Values};
 pub use evaluate::Evaluate;
+pub(crate) use interpret::interpret_region;
 pub use interpret::{Interpretation, bind, evaluate, interpret, interpret_observed};
 pub(crate) use strided::{Coordinates, Rows, offsets, strides};

@@ -11,8 +11,10 @@
 use crate::error::{GraphError, OpError};
 use crate::graph::{Graph, NodeId};
 use crate::op::check_equal;
+use crate::op::reduction::reduce_floats;
 use crate::op::{Infer, Operator, Types};
 use crate::program::{CompareOp, ReduceOp, UnaryOp};
+use crate::reference::{Array, Evaluate};
 use crate::{DType, Scalar, Shape, TensorType};
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +112,30 @@ impl Operator for Attention {
         let lse = graph.cast(lse, DType::F32)?;
         Ok(Some(vec![result, lse]))
     }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let mask = cx.inputs.get(3).map(|mask| mask.as_floats()).transpose()?;
+        let [q, k, v] = [cx.inputs[0], cx.inputs[1], cx.inputs[2]];
+        let sizes = Sizes::new(q, k, v);
+        let Sizes { rows, keys, value_dim, .. } = sizes;
+        let (mut result, mut lse) = (Vec::new(), Vec::new());
+        for row in 0..rows {
+            let scores = self.scores(&sizes, row, q.as_floats()?, k.as_floats()?, mask);
+            let max = reduce_floats(ReduceOp::Max, scores.iter().copied());
+            let hidden = max == f64::NEG_INFINITY;
+            let weights: Vec<f64> =
+                scores.iter().map(|s| if hidden { 0.0 } else { libm::exp(s - max) }).collect();
+            let sum: f64 = weights.iter().sum();
+            lse.push(if hidden { f64::NEG_INFINITY } else { max + libm::log(sum) });
+            let values = &v.as_floats()?[sizes.batch(row) * keys * value_dim..];
+            for e in 0..value_dim {
+                let weighted = (0..keys).map(|j| weights[j] * values[j * value_dim + e]);
+                result.push(if hidden { 0.0 } else { weighted.sum::<f64>() / sum });
+            }
+        }
+        let rows = cx.extents(&cx.types[1].shape)?;
+        Ok(vec![Array::floats(q.dtype, cx.shape()?, result), Array::floats(DType::F32, rows, lse)])
+    }
 }
 
 /// Which keys (last axis) a query (axis before) may see: `bool[s, t]`, `j <= i + t - s`.
@@ -123,4 +149,60 @@ pub(crate) fn causal_mask(graph: &mut Graph, scores: NodeId) -> Result<NodeId, G
     let offset = graph.size(&(&keys - &queries))?;
     let limit = graph.add(row, offset)?;
     graph.compare(CompareOp::Le, column, limit)
+}
+
+impl Attention {
+    /// The scaled, masked scores of one query. Row `row` counts queries of all batches.
+    pub(crate) fn scores(
+        &self,
+        sizes: &Sizes,
+        row: usize,
+        q: &[f64],
+        k: &[f64],
+        mask: Option<&[f64]>,
+    ) -> Vec<f64> {
+        let Sizes { queries, keys, head_dim, .. } = *sizes;
+        let query = &q[row * head_dim..][..head_dim];
+        let all_keys = &k[sizes.batch(row) * keys * head_dim..][..keys * head_dim];
+        let last_visible = (row % queries) as i64 + keys as i64 - queries as i64;
+        (0..keys)
+            .map(|j| {
+                if self.causal && j as i64 > last_visible {
+                    return f64::NEG_INFINITY;
+                }
+                let key = &all_keys[j * head_dim..][..head_dim];
+                let product: f64 = query.iter().zip(key).map(|(q, k)| q * k).sum();
+                product * self.scale.to_f64() + mask.map_or(0.0, |mask| mask[row * keys + j])
+            })
+            .collect()
+    }
+}
+
+/// Extents of an attention problem.
+#[derive(Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Queries of all batches together.
+    pub(crate) rows: usize,
+    pub(crate) queries: usize,
+    pub(crate) keys: usize,
+    pub(crate) head_dim: usize,
+    pub(crate) value_dim: usize,
+}
+
+impl Sizes {
+    pub(crate) fn new(q: &Array, k: &Array, v: &Array) -> Sizes {
+        let last = q.shape.len() - 1;
+        Sizes {
+            rows: q.shape[..last].iter().product(),
+            queries: q.shape[last - 1],
+            keys: k.shape[last - 1],
+            head_dim: q.shape[last],
+            value_dim: v.shape[last],
+        }
+    }
+
+    /// The batch to which a row belongs.
+    pub(crate) fn batch(&self, row: usize) -> usize {
+        row / self.queries
+    }
 }

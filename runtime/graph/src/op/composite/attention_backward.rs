@@ -8,11 +8,13 @@
 //! | paper | Dao et al., "FlashAttention", 2022, algorithm 4 |
 
 use super::attention::causal_mask;
+use super::attention::{Attention, Sizes};
 use crate::Scalar;
 use crate::error::{GraphError, OpError};
 use crate::graph::{Graph, NodeId};
 use crate::op::{Infer, Operator, Types};
 use crate::program::{ReduceOp, UnaryOp};
+use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
 
 /// The gradient of [`Attention`](super::Attention).
@@ -77,5 +79,35 @@ impl Operator for AttentionBackward {
             results.push(graph.cast(gradient, dtype)?);
         }
         Ok(Some(results))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let wide: Vec<&[f64]> = cx.inputs.iter().map(|x| x.as_floats()).collect::<Result<_, _>>()?;
+        let [q, k, v, o, lse, d_o] = [wide[0], wide[1], wide[2], wide[3], wide[4], wide[5]];
+        let sizes = Sizes::new(cx.inputs[0], cx.inputs[1], cx.inputs[2]);
+        let Sizes { rows, keys, head_dim, value_dim, .. } = sizes;
+        let forward = Attention { scale: self.scale, causal: self.causal };
+        let scale = self.scale.to_f64();
+        let (mut d_q, mut d_k, mut d_v) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
+        for row in (0..rows).filter(|&row| lse[row] != f64::NEG_INFINITY) {
+            let scores = forward.scores(&sizes, row, q, k, wide.get(6).copied());
+            let d_row = &d_o[row * value_dim..][..value_dim];
+            let delta: f64 = d_row.iter().zip(&o[row * value_dim..]).map(|(d, o)| d * o).sum();
+            for (j, score) in scores.iter().enumerate() {
+                let key = sizes.batch(row) * keys + j;
+                let p = libm::exp(score - lse[row]);
+                let d_p: f64 = d_row.iter().zip(&v[key * value_dim..]).map(|(d, v)| d * v).sum();
+                let d_s = p * (d_p - delta) * scale;
+                for e in 0..value_dim {
+                    d_v[key * value_dim + e] += p * d_row[e];
+                }
+                for e in 0..head_dim {
+                    d_q[row * head_dim + e] += d_s * k[key * head_dim + e];
+                    d_k[key * head_dim + e] += d_s * q[row * head_dim + e];
+                }
+            }
+        }
+        let array = |i: usize, values| Array::floats(cx.types[i].dtype, cx.inputs[i].shape.clone(), values);
+        Ok(vec![array(0, d_q), array(1, d_k), array(2, d_v)])
     }
 }

@@ -11,8 +11,11 @@ use crate::error::{GraphError, OpError};
 use crate::graph::{Graph, NodeId};
 use crate::op::LogSoftmax;
 use crate::op::movement::check_index;
+use crate::op::movement::in_range;
+use crate::op::reduction::reduce_floats;
 use crate::op::{Infer, Operator, Types, check_equal, one};
 use crate::program::{CompareOp, ReduceOp, UnaryOp};
+use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
 
 /// Cross-entropy of logits and class numbers, one loss for each row.
@@ -52,5 +55,18 @@ impl Operator for CrossEntropy {
         let picked = graph.select(chosen, log, zero)?;
         let sum = graph.reduce(ReduceOp::Sum, picked, &[1])?;
         Ok(Some(vec![graph.unary(UnaryOp::Neg, sum)?]))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [logits, targets] = cx.expect::<2>()?;
+        let [rows, classes] = [logits.shape[0], logits.shape[1]];
+        let targets = in_range("target", targets.as_ints()?, classes)?;
+        let mut losses = Vec::with_capacity(rows);
+        for (row, target) in logits.as_floats()?.chunks(classes.max(1)).zip(targets) {
+            let max = reduce_floats(ReduceOp::Max, row.iter().copied());
+            let sum: f64 = row.iter().map(|x| libm::exp(x - max)).sum();
+            losses.push(libm::log(sum) + max - row[target]);
+        }
+        Ok(vec![Array::floats(logits.dtype, [rows], losses)])
     }
 }

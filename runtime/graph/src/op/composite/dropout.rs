@@ -11,8 +11,10 @@
 use crate::error::{GraphError, OpError};
 use crate::graph::{Graph, NodeId};
 use crate::op::RandomBits;
+use crate::op::leaf::random_words;
 use crate::op::{Infer, Operator, Types, one};
 use crate::program::CompareOp;
+use crate::reference::{Array, Evaluate};
 use crate::{DType, Scalar};
 use serde::{Deserialize, Serialize};
 
@@ -57,5 +59,24 @@ impl Operator for Dropout {
         let scaled = graph.mul(x, scale)?;
         let zero = graph.scalar(0.0, dtype)?;
         Ok(Some(vec![graph.select(kept, scaled, zero)?]))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x, key] = cx.expect::<2>()?;
+        let [low, high] = key.as_ints()? else {
+            return Err(OpError::Value(format!("the key must have 2 words, but has shape {:?}", key.shape)));
+        };
+        let p = self.p.to_f64();
+        let words = random_words([*low as u32, *high as u32], x.values.len());
+        // The scale is an element of x's dtype, as it is in the decomposition.
+        let scale = x.dtype.round(1.0 / (1.0 - p));
+        let keep = |(&x, word): (&f64, u32)| {
+            if f64::from(word) >= (p * 4294967296.0).trunc() { x * scale } else { 0.0 }
+        };
+        Ok(vec![Array::floats(
+            x.dtype,
+            x.shape.clone(),
+            x.as_floats()?.iter().zip(words).map(keep).collect(),
+        )])
     }
 }

@@ -12,6 +12,7 @@ use crate::error::{GraphError, OpError};
 use crate::graph::{Graph, NodeId};
 use crate::op::{Infer, Operator, Types, one};
 use crate::program::UnaryOp;
+use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
 
 /// The Gaussian error linear unit.
@@ -58,5 +59,18 @@ impl Operator for Gelu {
         let halved = graph.mul(x, half)?;
         let result = graph.mul(halved, gate)?;
         Ok(Some(vec![graph.cast(result, outer)?]))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x] = cx.expect::<1>()?;
+        let values = x.as_floats()?.iter().map(|&x| {
+            let gate = if self.tanh {
+                libm::tanh((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x))
+            } else {
+                libm::erf(x * std::f64::consts::FRAC_1_SQRT_2)
+            };
+            0.5 * x * (1.0 + gate)
+        });
+        Ok(vec![Array::floats(x.dtype, x.shape.clone(), values.collect())])
     }
 }

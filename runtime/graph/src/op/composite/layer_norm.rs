@@ -14,6 +14,7 @@ use crate::graph::{Graph, NodeId};
 use crate::op::pointwise::check_vector;
 use crate::op::{Infer, Operator, Types, one};
 use crate::program::UnaryOp;
+use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
 
 /// Layer normalisation over the last axis.
@@ -56,5 +57,21 @@ impl Operator for LayerNorm {
         let weighted = graph.mul(normal, weight)?;
         let result = graph.add(weighted, bias)?;
         Ok(Some(vec![graph.cast(result, dtype)?]))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x, weight, bias] = cx.expect::<3>()?;
+        let (weight, bias) = (weight.as_floats()?, bias.as_floats()?);
+        let mut values = x.as_floats()?.to_vec();
+        let n = weight.len();
+        for row in values.chunks_mut(n.max(1)) {
+            let mean = row.iter().sum::<f64>() / n as f64;
+            let variance = row.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n as f64;
+            let scale = 1.0 / (variance + self.epsilon.to_f64()).sqrt();
+            for (x, (w, b)) in row.iter_mut().zip(weight.iter().zip(bias)) {
+                *x = (*x - mean) * scale * w + b;
+            }
+        }
+        Ok(vec![Array::floats(x.dtype, x.shape.clone(), values)])
     }
 }

@@ -9,8 +9,10 @@
 
 use crate::error::{GraphError, OpError};
 use crate::graph::{Graph, NodeId};
+use crate::op::reduction::reduce_floats;
 use crate::op::{Infer, Operator, Types, check_axis, one};
 use crate::program::{ReduceOp, UnaryOp};
+use crate::reference::{Array, Evaluate, Rows};
 use serde::{Deserialize, Serialize};
 
 /// The logarithm of softmax along one axis.
@@ -44,5 +46,19 @@ impl Operator for LogSoftmax {
         let log = graph.unary(UnaryOp::Log, sum)?;
         let result = graph.sub(shifted, log)?;
         Ok(Some(vec![graph.cast(result, dtype)?]))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x] = cx.expect::<1>()?;
+        let rows = Rows::new(&x.shape, &[self.axis]);
+        let mut values = x.as_floats()?.to_vec();
+        for &start in &rows.outer {
+            let max = reduce_floats(ReduceOp::Max, rows.row(&values, start));
+            let log = libm::log(rows.row(&values, start).map(|x| libm::exp(x - max)).sum());
+            for &i in &rows.inner {
+                values[start + i] = values[start + i] - max - log;
+            }
+        }
+        Ok(vec![Array::floats(x.dtype, x.shape.clone(), values)])
     }
 }

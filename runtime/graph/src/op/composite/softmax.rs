@@ -9,8 +9,10 @@
 
 use crate::error::{GraphError, OpError};
 use crate::graph::{Graph, NodeId};
+use crate::op::reduction::reduce_floats;
 use crate::op::{Infer, Operator, Types, check_axis, one};
 use crate::program::{ReduceOp, UnaryOp};
+use crate::reference::{Array, Evaluate, Rows};
 use serde::{Deserialize, Serialize};
 
 /// Softmax along one axis.
@@ -43,5 +45,19 @@ impl Operator for Softmax {
         let sum = graph.reduce_keep(ReduceOp::Sum, exp, &[self.axis])?;
         let result = graph.div(exp, sum)?;
         Ok(Some(vec![graph.cast(result, dtype)?]))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x] = cx.expect::<1>()?;
+        let rows = Rows::new(&x.shape, &[self.axis]);
+        let mut values = x.as_floats()?.to_vec();
+        for &start in &rows.outer {
+            let max = reduce_floats(ReduceOp::Max, rows.row(&values, start));
+            let sum: f64 = rows.row(&values, start).map(|x| libm::exp(x - max)).sum();
+            for &i in &rows.inner {
+                values[start + i] = libm::exp(values[start + i] - max) / sum;
+            }
+        }
+        Ok(vec![Array::floats(x.dtype, x.shape.clone(), values)])
     }
 }

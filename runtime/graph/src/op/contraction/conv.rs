@@ -11,6 +11,7 @@ use crate::Shape;
 use crate::error::OpError;
 use crate::op::reduction::windows;
 use crate::op::{Infer, Operator, Types, check_equal, one};
+use crate::reference::{Array, Coordinates, Evaluate, Values, strides};
 use serde::{Deserialize, Serialize};
 
 /// Convolution over any number of spatial axes; lists have one entry for each.
@@ -78,5 +79,77 @@ impl Operator for Conv {
             shape.push(windows(&dilated, size, self.stride[a], self.dilation[a], self.low[a], self.high[a])?);
         }
         one(x.with_shape(Shape(shape)))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x, w] = cx.expect::<2>()?;
+        let shape = cx.shape()?;
+        Ok(vec![match (&x.values, &w.values) {
+            (Values::Float(xv), Values::Float(wv)) => {
+                let values =
+                    self.convolve([&x.shape, &w.shape, &shape], xv, wv, 0.0, |sum, a, b| sum + a * b);
+                Array { dtype: cx.dtype(), shape, values: Values::Float(values) }
+            }
+            (Values::Int(xv), Values::Int(wv)) => {
+                let add = |sum: i128, a: i128, b| sum.wrapping_add(a.wrapping_mul(b));
+                let values = self.convolve([&x.shape, &w.shape, &shape], xv, wv, 0, add);
+                Array { dtype: cx.dtype(), shape, values: Values::Int(values) }
+            }
+            _ => return Err(OpError::Value("input and kernel differ in kind".into())),
+        }])
+    }
+}
+
+impl Conv {
+    /// The definition: for every result, the sum over the kernel of what it lies on.
+    fn convolve<T: Copy>(
+        &self,
+        [x_shape, w_shape, shape]: [&[usize]; 3],
+        x: &[T],
+        w: &[T],
+        zero: T,
+        add: impl Fn(T, T, T) -> T,
+    ) -> Vec<T> {
+        let (x_strides, w_strides) = (strides(x_shape), strides(w_shape));
+        let outputs_per_group = w_shape[0] / self.groups;
+        let mut result = Vec::with_capacity(shape.iter().product());
+        let mut places = Coordinates::new(shape);
+        while let Some(place) = places.next() {
+            let (image, output) = (place[0], place[1]);
+            let group = output / outputs_per_group;
+            let first_channel = group * w_shape[1];
+            let mut sum = zero;
+            let mut kernel = Coordinates::new(&w_shape[1..]);
+            while let Some(offset) = kernel.next() {
+                let Some(element) = self.element(&x_shape[2..], &x_strides[2..], &place[2..], &offset[1..])
+                else {
+                    continue;
+                };
+                let channel = first_channel + offset[0];
+                let element = element + image * x_strides[0] as usize + channel * x_strides[1] as usize;
+                let weight: usize = offset.iter().zip(&w_strides[1..]).map(|(&o, &s)| o * s as usize).sum();
+                sum = add(sum, x[element], w[output * w_strides[0] as usize + weight]);
+            }
+            result.push(sum);
+        }
+        result
+    }
+
+    /// Where, within a channel, the kernel element `offset` lies for the result at `place`; `None` in padding and between dilated elements.
+    fn element(&self, shape: &[usize], strides: &[i64], place: &[usize], offset: &[usize]) -> Option<usize> {
+        let mut element = 0;
+        for axis in 0..shape.len() {
+            let padded = place[axis] * self.stride[axis] + offset[axis] * self.dilation[axis];
+            let dilated = padded.checked_sub(self.low[axis])?;
+            if dilated % self.input_dilation[axis] != 0 {
+                return None;
+            }
+            let position = dilated / self.input_dilation[axis];
+            if position >= shape[axis] {
+                return None;
+            }
+            element += position * strides[axis] as usize;
+        }
+        Some(element)
     }
 }

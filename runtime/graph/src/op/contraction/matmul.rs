@@ -9,6 +9,7 @@
 
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, check_equal, one};
+use crate::reference::{Array, Evaluate, Values};
 use crate::{DType, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -58,4 +59,54 @@ impl Operator for MatMul {
         let shape: Shape = a.shape[..=batch].iter().chain([&b.shape[batch + 1]]).cloned().collect();
         one(a.with_shape(shape).with_dtype(self.dtype.unwrap_or(a.dtype)))
     }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [a, b] = cx.expect::<2>()?;
+        let shape = cx.shape()?;
+        let rank = shape.len();
+        let (m, n, k) = (shape[rank - 2], shape[rank - 1], a.shape[rank - 1]);
+        let batch = shape[..rank - 2].iter().product();
+        let sizes = [batch, m, n, k];
+        let values = match (&a.values, &b.values, cx.dtype().is_float()) {
+            (Values::Float(a), Values::Float(b), true) => {
+                Values::Float(product(a, b, sizes, 0.0, |sum, a, b| sum + a * b))
+            }
+            (Values::Int(a), Values::Int(b), float) => {
+                let exact =
+                    product(a, b, sizes, 0, |sum: i128, a: i128, b| sum.wrapping_add(a.wrapping_mul(b)));
+                if float {
+                    Values::Float(exact.into_iter().map(|x| x as f64).collect())
+                } else {
+                    Values::Int(exact)
+                }
+            }
+            _ => return Err(OpError::Value("a product of floats has no integer dtype".into())),
+        };
+        Ok(vec![Array { dtype: cx.dtype(), shape, values }])
+    }
+}
+
+/// `[batch, m, n]` from `[batch, m, k]` and `[batch, k, n]`, whose columns are laid out as rows first.
+fn product<T: Copy>(
+    a: &[T],
+    b: &[T],
+    [batch, m, n, k]: [usize; 4],
+    zero: T,
+    add: impl Fn(T, T, T) -> T,
+) -> Vec<T> {
+    let mut result = Vec::with_capacity(batch * m * n);
+    let mut columns = vec![zero; k * n];
+    for index in 0..batch {
+        for (position, &x) in b[index * k * n..(index + 1) * k * n].iter().enumerate() {
+            columns[position % n * k + position / n] = x;
+        }
+        for row in 0..m {
+            let row = &a[(index * m + row) * k..][..k];
+            for column in 0..n {
+                let column = &columns[column * k..][..k];
+                result.push(row.iter().zip(column).fold(zero, |sum, (&a, &b)| add(sum, a, b)));
+            }
+        }
+    }
+    result
 }

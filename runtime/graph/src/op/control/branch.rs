@@ -8,8 +8,10 @@
 //! | ONNX / PyTorch | `If` / `torch.cond` |
 
 use super::while_loop::check_region;
+use super::while_loop::holds;
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types};
+use crate::reference::{Array, Evaluate, interpret_region};
 use crate::{DType, TensorType};
 use serde::{Deserialize, Serialize};
 
@@ -33,5 +35,14 @@ impl Operator for If {
         check_region("then", then, inputs, &results)?;
         check_region("else", otherwise, inputs, &results)?;
         Ok(results.into_iter().cloned().collect())
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let ([then, otherwise], Some((predicate, inputs))) = (cx.regions, cx.inputs.split_first()) else {
+            return Err(OpError::Attribute("needs 2 regions and a predicate".into()));
+        };
+        let inputs: Vec<Array> = inputs.iter().map(|&x| x.clone()).collect();
+        let taken = if holds(std::slice::from_ref(*predicate))? { then } else { otherwise };
+        interpret_region(taken, &inputs, cx.bindings)
     }
 }

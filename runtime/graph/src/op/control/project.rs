@@ -2,6 +2,7 @@
 
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, one};
+use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
 
 /// Result number `index` of its operand.
@@ -23,5 +24,13 @@ impl Operator for Project {
             ))
         })?;
         one(ty.clone())
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let all = (cx.all)(0);
+        let result = all
+            .get(self.index)
+            .ok_or_else(|| OpError::Value(format!("result {} of {} was asked for", self.index, all.len())))?;
+        Ok(vec![result.clone()])
     }
 }

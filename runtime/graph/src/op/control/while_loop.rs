@@ -9,6 +9,7 @@
 
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types};
+use crate::reference::{Array, Evaluate, interpret_region};
 use crate::{DType, Graph, TensorType};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,17 @@ impl Operator for While {
         )?;
         check_region("body", body, cx.inputs, cx.inputs)?;
         Ok(cx.inputs.iter().map(|&ty| ty.clone()).collect())
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [condition, body] = cx.regions else {
+            return Err(OpError::Attribute(format!("needs 2 regions, but has {}", cx.regions.len())));
+        };
+        let mut state: Vec<Array> = cx.inputs.iter().map(|&x| x.clone()).collect();
+        while holds(&interpret_region(condition, &state, cx.bindings)?)? {
+            state = interpret_region(body, &state, cx.bindings)?;
+        }
+        Ok(state)
     }
 }
 
@@ -66,4 +78,12 @@ pub(crate) fn check_region(
 fn list(types: &[&TensorType]) -> String {
     let names: Vec<String> = types.iter().map(|ty| ty.to_string()).collect();
     format!("({})", names.join(", "))
+}
+
+/// The value of a predicate, the first of `results`. Errors: `Value`.
+pub(crate) fn holds(results: &[Array]) -> Result<bool, OpError> {
+    match results.first().map(Array::as_ints) {
+        Some(Ok([value])) => Ok(*value != 0),
+        _ => Err(OpError::Value("a predicate must be one bool".into())),
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, one};
+use crate::reference::{Array, Evaluate};
 use crate::{HostTensor, TensorType};
 use serde::{Deserialize, Serialize};
 
@@ -16,5 +17,10 @@ impl Operator for Constant {
     fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
         cx.expect::<0>()?;
         one(TensorType::new(self.value.dtype(), self.value.shape()))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        cx.expect::<0>()?;
+        Ok(vec![Array::from_host(&self.value)])
     }
 }

@@ -8,6 +8,7 @@
 
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, check_axis, one};
+use crate::reference::{Array, Evaluate, offsets};
 use crate::{DType, Shape, TensorType};
 use serde::{Deserialize, Serialize};
 
@@ -34,5 +35,13 @@ impl Operator for Iota {
             });
         }
         one(TensorType::new(self.dtype, self.shape.clone()))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let shape = cx.extents(&self.shape)?;
+        let mut along = vec![0; shape.len()];
+        along[self.axis] = 1;
+        let values = offsets(&shape, &along, 0).map(|position| position as i128).collect();
+        Ok(vec![Array::ints(self.dtype, shape, values)])
     }
 }

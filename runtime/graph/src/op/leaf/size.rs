@@ -8,6 +8,7 @@
 
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, one};
+use crate::reference::{Array, Evaluate};
 use crate::{DType, Dim, Shape, TensorType};
 use serde::{Deserialize, Serialize};
 
@@ -31,5 +32,9 @@ impl Operator for Size {
             });
         }
         one(TensorType::new(self.dtype, Shape::scalar()))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        Ok(vec![Array::ints(self.dtype, [], vec![cx.size(&self.size)? as i128])])
     }
 }

@@ -3,6 +3,7 @@
 use crate::TensorType;
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, one};
+use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
 
 /// State: a tensor that lives on a device from run to run. Reading it means its value before the run.
@@ -18,5 +19,10 @@ impl Operator for Variable {
     fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
         cx.expect::<0>()?;
         one(self.ty.clone())
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let missing = || OpError::Value(format!("`{}` was not given", self.name));
+        Ok(vec![(cx.leaf)(&self.name).ok_or_else(missing)?])
     }
 }

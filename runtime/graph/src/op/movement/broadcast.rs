@@ -9,6 +9,7 @@
 use crate::Shape;
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, check_axis, one};
+use crate::reference::{Array, Evaluate, offsets, strides};
 use serde::{Deserialize, Serialize};
 
 /// Elements repeated along new or unit axes.
@@ -37,5 +38,21 @@ impl Operator for Broadcast {
             }
         }
         one(x.with_shape(self.shape.clone()))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x] = cx.expect::<1>()?;
+        let shape = cx.extents(&self.shape)?;
+        let own = strides(&x.shape);
+        let mut along = vec![0; shape.len()];
+        for (axis, &target) in self.axes.iter().enumerate() {
+            match x.shape[axis] {
+                1 => {}
+                extent if extent == shape[target] => along[target] = own[axis],
+                _ => return Err(OpError::Value(format!("{:?} does not broadcast to {shape:?}", x.shape))),
+            }
+        }
+        let values = x.values.pick(offsets(&shape, &along, 0));
+        Ok(vec![Array { dtype: x.dtype, shape, values }])
     }
 }

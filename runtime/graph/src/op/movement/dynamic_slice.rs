@@ -7,9 +7,11 @@
 //! | ONNX / PyTorch | `Slice` / `torch.narrow` |
 
 use super::check_index;
+use super::clamped_start;
 use crate::Dim;
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, check_axis, one};
+use crate::reference::{Array, Evaluate, offsets, strides};
 use serde::{Deserialize, Serialize};
 
 /// Some consecutive elements from a start that is known at run time.
@@ -40,5 +42,14 @@ impl Operator for DynamicSlice {
             )));
         }
         one(x.with_shape(x.shape.with(self.axis, self.extent.clone())))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x, start] = cx.expect::<2>()?;
+        let shape = cx.shape()?;
+        let own = strides(&x.shape);
+        let start = clamped_start(start, x.shape[self.axis], shape[self.axis])?;
+        let values = x.values.pick(offsets(&shape, &own, start * own[self.axis]));
+        Ok(vec![Array { dtype: x.dtype, shape, values }])
     }
 }

@@ -7,8 +7,10 @@
 //! | ONNX / PyTorch | `ScatterND` / `x[:, start:start + n] = update` |
 
 use super::check_index;
+use super::clamped_start;
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, check_axis, check_equal, one};
+use crate::reference::{Array, Evaluate, offsets, strides};
 use serde::{Deserialize, Serialize};
 
 /// Some consecutive elements replaced, from a start that is known at run time.
@@ -39,5 +41,14 @@ impl Operator for DynamicUpdate {
             return Err(OpError::Attribute("the update is longer than the tensor".into()));
         }
         one((*x).clone())
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x, update, start] = cx.expect::<3>()?;
+        let own = strides(&x.shape);
+        let start = clamped_start(start, x.shape[self.axis], update.shape[self.axis])?;
+        let mut result = x.clone();
+        result.values.put(offsets(&update.shape, &own, start * own[self.axis]), &update.values);
+        Ok(vec![result])
     }
 }

@@ -8,9 +8,11 @@
 //! | ONNX / PyTorch | `Gather` / `torch.index_select`, `torch.embedding` |
 
 use super::check_index;
+use super::in_range;
 use crate::Shape;
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, check_axis, one};
+use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
 
 /// Slices of a tensor at run-time indices.
@@ -27,5 +29,20 @@ impl Operator for Gather {
         check_index("indices", indices)?;
         let (before, after) = (&x.shape[..self.axis], &x.shape[self.axis + 1..]);
         one(x.with_shape(before.iter().chain(indices.shape.iter()).chain(after).cloned().collect::<Shape>()))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x, indices] = cx.expect::<2>()?;
+        let extent = x.shape[self.axis];
+        let indices = in_range("index", indices.as_ints()?, extent)?;
+        let outer: usize = x.shape[..self.axis].iter().product();
+        let inner: usize = x.shape[self.axis + 1..].iter().product();
+        let sources = (0..outer).flat_map(|o| {
+            indices.iter().flat_map(move |&index| {
+                let start = (o * extent + index) * inner;
+                start..start + inner
+            })
+        });
+        Ok(vec![Array { dtype: x.dtype, shape: cx.shape()?, values: x.values.pick(sources) }])
     }
 }

@@ -8,9 +8,12 @@
 //! | ONNX / PyTorch | `ScatterND` / `torch.index_add`, `torch.index_copy` |
 
 use super::check_index;
+use super::in_range;
 use crate::error::OpError;
+use crate::op::pointwise::float_binary;
 use crate::op::{Infer, Operator, Types, check_axis, check_equal, one};
-use crate::program::ScatterOp;
+use crate::program::{BinaryOp, ScatterOp};
+use crate::reference::{Array, Evaluate, Values};
 use serde::{Deserialize, Serialize};
 
 /// Updates written at run-time indices, in order: deterministic.
@@ -40,5 +43,41 @@ impl Operator for Scatter {
         }
         check_equal("ranks", &x.rank().into(), &updates.rank().into())?;
         one((*x).clone())
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x, indices, updates] = cx.expect::<3>()?;
+        let extent = x.shape[self.axis];
+        let indices = in_range("index", indices.as_ints()?, extent)?;
+        let outer: usize = x.shape[..self.axis].iter().product();
+        let inner: usize = x.shape[self.axis + 1..].iter().product();
+        // (element of the result, element of the updates), in the order of the updates.
+        let count = indices.len();
+        let pairs = indices.iter().enumerate().flat_map(|(i, &index)| {
+            (0..outer).flat_map(move |o| {
+                (0..inner).map(move |e| ((o * extent + index) * inner + e, (o * count + i) * inner + e))
+            })
+        });
+        let mut result = x.clone();
+        match (&mut result.values, &updates.values) {
+            (Values::Float(to), Values::Float(from)) => pairs.for_each(|(t, f)| {
+                to[t] = match self.op {
+                    ScatterOp::Set => from[f],
+                    ScatterOp::Add => to[t] + from[f],
+                    ScatterOp::Max => float_binary(BinaryOp::Max, to[t], from[f]),
+                    ScatterOp::Min => float_binary(BinaryOp::Min, to[t], from[f]),
+                }
+            }),
+            (Values::Int(to), Values::Int(from)) => pairs.for_each(|(t, f)| {
+                to[t] = match self.op {
+                    ScatterOp::Set => from[f],
+                    ScatterOp::Add => x.dtype.wrap(to[t].wrapping_add(from[f])),
+                    ScatterOp::Max => to[t].max(from[f]),
+                    ScatterOp::Min => to[t].min(from[f]),
+                }
+            }),
+            _ => return Err(OpError::Value("updates and tensor differ in kind".into())),
+        }
+        Ok(vec![result])
     }
 }

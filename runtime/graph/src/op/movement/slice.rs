@@ -8,6 +8,7 @@
 
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, check_equal, one};
+use crate::reference::{Array, Evaluate, offsets, strides};
 use crate::{Dim, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -51,5 +52,25 @@ impl Operator for Slice {
             }
         }
         one(x.with_shape(Shape(self.extents.clone())))
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x] = cx.expect::<1>()?;
+        let shape = cx.shape()?;
+        let own = strides(&x.shape);
+        let (mut along, mut first) = (Vec::new(), 0);
+        for (axis, &count) in shape.iter().enumerate() {
+            let (start, step, extent) = (cx.size(&self.starts[axis])?, self.steps[axis], x.shape[axis]);
+            let last = start + (count as i64 - 1) * step;
+            if count > 0 && (start.min(last) < 0 || start.max(last) >= extent as i64) {
+                return Err(OpError::Value(format!(
+                    "elements {start} to {last} of axis {axis} are outside its extent {extent}"
+                )));
+            }
+            first += start * own[axis];
+            along.push(step * own[axis]);
+        }
+        let values = x.values.pick(offsets(&shape, &along, first));
+        Ok(vec![Array { dtype: x.dtype, shape, values }])
     }
 }

@@ -7,6 +7,7 @@ mod select;
 mod unary;
 
 pub use binary::Binary;
+pub(crate) use binary::float_binary;
 pub use cast::Cast;
 pub use compare::Compare;
 pub use select::Select;

@@ -10,6 +10,7 @@ use super::binary::check_same_type;
 use crate::DType;
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, one};
+use crate::reference::{Array, Evaluate, Values};
 use serde::{Deserialize, Serialize};
 
 /// `a` where the condition holds, else `b`.
@@ -31,5 +32,20 @@ impl Operator for Select {
             return Err(OpError::Broadcast { a: condition.shape.clone(), b: a.shape.clone() });
         }
         one(a.clone())
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [condition, a, b] = cx.expect::<3>()?;
+        let chosen = condition.as_ints()?.iter();
+        let values = match (&a.values, &b.values) {
+            (Values::Float(a), Values::Float(b)) => Values::Float(
+                chosen.zip(a.iter().zip(b)).map(|(&c, (&a, &b))| if c != 0 { a } else { b }).collect(),
+            ),
+            (Values::Int(a), Values::Int(b)) => Values::Int(
+                chosen.zip(a.iter().zip(b)).map(|(&c, (&a, &b))| if c != 0 { a } else { b }).collect(),
+            ),
+            _ => return Err(OpError::Value("the operands differ in kind".into())),
+        };
+        Ok(vec![Array { dtype: a.dtype, shape: a.shape.clone(), values }])
     }
 }

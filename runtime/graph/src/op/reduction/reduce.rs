@@ -7,9 +7,11 @@
 //! | ONNX / PyTorch | `ReduceSum`, `ReduceMax`, `ArgMax`, … / `torch.sum`, `torch.amax`, `torch.argmax`, … |
 
 use crate::error::OpError;
+use crate::op::pointwise::float_binary;
 use crate::op::{Infer, Operator, Types, check_axis, one};
-use crate::program::ReduceOp;
-use crate::{DType, Shape};
+use crate::program::{BinaryOp, ReduceOp};
+use crate::reference::{Array, Evaluate, Rows, Values};
+use crate::{DType, Scalar, Shape};
 use serde::{Deserialize, Serialize};
 
 /// Axes reduced to one number; see [`ReduceOp`] for each way.
@@ -50,4 +52,89 @@ impl Operator for Reduce {
             (0..x.rank()).filter(|a| !self.axes.contains(a)).map(|a| x.shape[a].clone()).collect();
         one(x.with_shape(shape).with_dtype(if position { DType::I64 } else { x.dtype }))
     }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x] = cx.expect::<1>()?;
+        let rows = Rows::new(&x.shape, &self.axes);
+        let position = matches!(self.op, ReduceOp::ArgMax | ReduceOp::ArgMin);
+        if position && rows.inner.is_empty() && !rows.outer.is_empty() {
+            return Err(OpError::Value(format!("an empty row of {:?} has no extreme", x.shape)));
+        }
+        let starts = rows.outer.iter();
+        let values = match &x.values {
+            Values::Float(v) if position => {
+                Values::Int(starts.map(|&start| extreme(self.op, rows.row(v, start), f64::is_nan)).collect())
+            }
+            Values::Int(v) if position => {
+                Values::Int(starts.map(|&start| extreme(self.op, rows.row(v, start), |_| false)).collect())
+            }
+            Values::Float(v) => {
+                Values::Float(starts.map(|&start| reduce_floats(self.op, rows.row(v, start))).collect())
+            }
+            Values::Int(v) => {
+                Values::Int(starts.map(|&start| reduce_ints(self.op, rows.row(v, start), x.dtype)).collect())
+            }
+        };
+        Ok(vec![Array { dtype: cx.dtype(), shape: cx.shape()?, values }])
+    }
+}
+
+/// The value of an empty row.
+pub(crate) fn identity(op: ReduceOp, dtype: DType) -> Scalar {
+    match op {
+        ReduceOp::Sum | ReduceOp::ArgMax | ReduceOp::ArgMin => Scalar::zero(dtype),
+        ReduceOp::Product => Scalar::one(dtype),
+        ReduceOp::Max => Scalar::lowest(dtype),
+        ReduceOp::Min => Scalar::highest(dtype),
+    }
+}
+
+/// One step of a reduction of floats.
+pub(crate) fn combine_floats(op: ReduceOp, a: f64, b: f64) -> f64 {
+    match op {
+        ReduceOp::Sum => a + b,
+        ReduceOp::Product => a * b,
+        ReduceOp::Max | ReduceOp::ArgMax => float_binary(BinaryOp::Max, a, b),
+        ReduceOp::Min | ReduceOp::ArgMin => float_binary(BinaryOp::Min, a, b),
+    }
+}
+
+/// One step of a reduction of integers.
+pub(crate) fn combine_ints(op: ReduceOp, a: i128, b: i128, dtype: DType) -> i128 {
+    match op {
+        ReduceOp::Sum => dtype.wrap(a + b),
+        ReduceOp::Product => dtype.wrap(a.wrapping_mul(b)),
+        ReduceOp::Max | ReduceOp::ArgMax => a.max(b),
+        ReduceOp::Min | ReduceOp::ArgMin => a.min(b),
+    }
+}
+
+/// A row of floats reduced.
+pub(crate) fn reduce_floats(op: ReduceOp, row: impl Iterator<Item = f64>) -> f64 {
+    row.fold(identity(op, DType::F64).to_f64(), |a, b| combine_floats(op, a, b))
+}
+
+/// A row of integers reduced.
+pub(crate) fn reduce_ints(op: ReduceOp, row: impl Iterator<Item = i128>, dtype: DType) -> i128 {
+    row.fold(identity(op, dtype).to_i128(), |a, b| combine_ints(op, a, b, dtype))
+}
+
+/// Position of the first extreme of a row; a NaN counts as one.
+fn extreme<T: PartialOrd + Copy>(
+    op: ReduceOp,
+    row: impl Iterator<Item = T>,
+    is_nan: impl Fn(T) -> bool,
+) -> i128 {
+    let mut best: Option<(usize, T)> = None;
+    for (position, x) in row.enumerate() {
+        let better = match best {
+            None => true,
+            Some((_, b)) if is_nan(b) => false,
+            Some((_, b)) => is_nan(x) || if op == ReduceOp::ArgMax { x > b } else { x < b },
+        };
+        if better {
+            best = Some((position, x));
+        }
+    }
+    best.map_or(0, |(position, _)| position as i128)
 }

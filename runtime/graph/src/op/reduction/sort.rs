@@ -9,7 +9,9 @@
 use crate::DType;
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, check_axis};
+use crate::reference::{Array, Evaluate, Rows, Values};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// Stable sort along an axis. NaN sorts last in either order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,5 +27,40 @@ impl Operator for Sort {
         let [x] = cx.expect::<1>()?;
         check_axis(self.axis, x.rank())?;
         Ok([(*x).clone(), x.with_dtype(DType::I64)].into_iter().collect())
+    }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x] = cx.expect::<1>()?;
+        let rows = Rows::new(&x.shape, &[self.axis]);
+        let mut order: Vec<usize> = (0..x.values.len()).collect();
+        let mut positions = vec![0; x.values.len()];
+        for &start in &rows.outer {
+            let mut row: Vec<usize> = (0..rows.inner.len()).collect();
+            let element = |i: usize| start + rows.inner[i];
+            match &x.values {
+                Values::Float(v) => row.sort_by(|&a, &b| self.compare_floats(v[element(a)], v[element(b)])),
+                Values::Int(v) => row.sort_by(|&a, &b| self.direct(v[element(a)].cmp(&v[element(b)]))),
+            }
+            for (i, &from) in row.iter().enumerate() {
+                order[element(i)] = element(from);
+                positions[element(i)] = from as i128;
+            }
+        }
+        let values = Array { values: x.values.pick(order.into_iter()), ..x.clone() };
+        Ok(vec![values, Array::ints(DType::I64, x.shape.clone(), positions)])
+    }
+}
+
+impl Sort {
+    fn direct(&self, ascending: Ordering) -> Ordering {
+        if self.descending { ascending.reverse() } else { ascending }
+    }
+
+    /// NaN after everything else, in either order.
+    fn compare_floats(&self, a: f64, b: f64) -> Ordering {
+        match a.partial_cmp(&b) {
+            Some(ordering) => self.direct(ordering),
+            None => a.is_nan().cmp(&b.is_nan()),
+        }
     }
 }

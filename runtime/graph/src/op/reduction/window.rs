@@ -6,9 +6,11 @@
 //! | output | `(low + n + high - dilation * (size - 1) - 1) / stride + 1` along each axis; padding is left out of the reduction |
 //! | ONNX / PyTorch | `MaxPool`, `AveragePool` / `torch.nn.functional.max_pool2d` |
 
+use super::{combine_floats, combine_ints, identity};
 use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, check_equal, one};
 use crate::program::ReduceOp;
+use crate::reference::{Array, Coordinates, Evaluate, Values, strides};
 use crate::{Dim, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +54,33 @@ impl Operator for Window {
             .collect();
         one(x.with_shape(shape?))
     }
+
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
+        let [x] = cx.expect::<1>()?;
+        let shape = cx.shape()?;
+        let own = strides(&x.shape);
+        let count = shape.iter().product();
+        let mut values = Values::filled(x.dtype, identity(self.op, x.dtype), count);
+        let mut windows = Coordinates::new(&shape);
+        let mut result = 0;
+        while let Some(window) = windows.next() {
+            let mut within = Coordinates::new(&self.size);
+            while let Some(offset) = within.next() {
+                let Some(element) = self.element(&x.shape, &own, window, offset) else { continue };
+                match (&mut values, &x.values) {
+                    (Values::Float(to), Values::Float(from)) => {
+                        to[result] = combine_floats(self.op, to[result], from[element]);
+                    }
+                    (Values::Int(to), Values::Int(from)) => {
+                        to[result] = combine_ints(self.op, to[result], from[element], x.dtype);
+                    }
+                    _ => {}
+                }
+            }
+            result += 1;
+        }
+        Ok(vec![Array { dtype: x.dtype, shape, values }])
+    }
 }
 
 /// Number of windows along an axis of extent `n`. Errors: `Attribute`, when none fits.
@@ -74,4 +103,17 @@ pub(crate) fn windows(
         )));
     }
     Ok(space.floor_div(&stride.into()) + 1)
+}
+
+impl Window {
+    /// Where the element at `offset` of window number `window` lies; `None` in the padding.
+    fn element(&self, shape: &[usize], strides: &[i64], window: &[usize], offset: &[usize]) -> Option<usize> {
+        let mut element = 0;
+        for axis in 0..shape.len() {
+            let padded = window[axis] * self.stride[axis] + offset[axis] * self.dilation[axis];
+            let position = padded.checked_sub(self.low[axis]).filter(|&p| p < shape[axis])?;
+            element += position * strides[axis] as usize;
+        }
+        Some(element)
+    }
 }
