@@ -10,6 +10,7 @@ mod error;
 pub mod gradient;
 mod graph;
 mod host_tensor;
+mod lower;
 pub mod op;
 pub mod place;
 pub mod program;

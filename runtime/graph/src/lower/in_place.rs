@@ -1,0 +1,130 @@
+//! Lets steps overwrite what nobody reads again.
+
+use crate::program::{Body, Instr, Kernel, Program, Role, ValueId};
+use std::collections::HashMap;
+
+/// Drops copies whose source dies with them, then aliases results of elementwise steps with operands that die there.
+pub(super) fn in_place(program: &mut Program) {
+    drop_copies(program);
+    alias_pointwise(program);
+}
+
+/// Where each value is read last, and first written; results and new state of variables are read at the very end.
+struct Uses {
+    last_read: HashMap<ValueId, usize>,
+}
+
+impl Uses {
+    fn of(program: &Program) -> Uses {
+        let mut last_read = HashMap::new();
+        for (position, step) in program.steps.iter().enumerate() {
+            for &read in &step.reads {
+                last_read.insert(program.storage(read), position);
+            }
+        }
+        for &output in &program.outputs {
+            last_read.insert(program.storage(output), usize::MAX);
+        }
+        for update in &program.updates {
+            last_read.insert(program.storage(update.value), usize::MAX);
+        }
+        Uses { last_read }
+    }
+}
+
+/// Whether a run may overwrite `value` once its last reader is done: it was computed by the run, or is a variable whose new value is `result`.
+fn overwritable(program: &Program, value: ValueId, result: ValueId) -> bool {
+    match program.values[value].role {
+        Role::Computed => true,
+        Role::Variable(variable) => program
+            .updates
+            .iter()
+            .any(|u| u.variable == variable && program.storage(u.value) == program.storage(result)),
+        _ => false,
+    }
+}
+
+/// A `copy` step followed by an update into the copy is only the update where the source is not needed any more.
+fn drop_copies(program: &mut Program) {
+    let mut position = 0;
+    while position < program.steps.len() {
+        let step = &program.steps[position];
+        if step.label != "copy" || step.reads.len() != 1 {
+            position += 1;
+            continue;
+        }
+        let (source, copy) = (step.reads[0], step.writes[0]);
+        let storage = program.storage(source);
+        let updater = program.values.iter().find(|(_, v)| v.alias == Some(copy)).map(|(id, _)| id);
+        let uses = Uses::of(program);
+        let written = updater.and_then(|u| program.steps.iter().position(|s| s.writes.contains(&u)));
+        let dies = match (uses.last_read.get(&storage), written) {
+            // The updating step itself may still read the old elements elsewhere, which must come before it.
+            (Some(&last), Some(written)) => {
+                last < written || (last == written && !program.steps[written].reads.contains(&source))
+            }
+            _ => false,
+        };
+        if let (Some(updater), true, true) =
+            (updater, dies, updater.is_some_and(|u| overwritable(program, storage, u)))
+        {
+            program.values[updater].alias = Some(source);
+            for step in &mut program.steps {
+                for read in &mut step.reads {
+                    if *read == copy {
+                        *read = source;
+                    }
+                }
+            }
+            program.steps.remove(position);
+        } else {
+            position += 1;
+        }
+    }
+}
+
+fn alias_pointwise(program: &mut Program) {
+    let uses = Uses::of(program);
+    for position in 0..program.steps.len() {
+        let step = &program.steps[position];
+        let Kernel::Pointwise(kernel) = &step.kernel else { continue };
+        let mut aliases: Vec<(ValueId, ValueId)> = Vec::new();
+        for store in &kernel.body.stores {
+            let result = step.writes[store.target];
+            if program.values[result].alias.is_some() || !store.indirect.is_empty() {
+                continue;
+            }
+            let candidate = step.reads.iter().enumerate().find(|(operand, read)| {
+                let storage = program.storage(**read);
+                let (old, new) = (&program.values[**read], &program.values[result]);
+                old.dtype == new.dtype
+                    && old.elements() == new.elements()
+                    && uses.last_read.get(&storage) == Some(&position)
+                    && overwritable(program, storage, result)
+                    && !aliases.iter().any(|(_, taken)| program.storage(*taken) == storage)
+                    && step.reads.iter().filter(|r| program.storage(**r) == storage).count() == 1
+                    && reads_only_at(&kernel.body, *operand, &store.address)
+            });
+            if let Some((_, read)) = candidate {
+                aliases.push((result, *read));
+            }
+        }
+        // What escapes has memory of its own unless it is the variable it updates; an output must not lie in the arena.
+        for (result, read) in aliases {
+            let variable = matches!(program.values[program.storage(read)].role, Role::Variable(_));
+            if variable || !program.escapes(result) {
+                program.values[result].alias = Some(read);
+            }
+        }
+    }
+}
+
+/// Whether every load of an operand is exactly at the address that is stored to.
+fn reads_only_at(body: &Body, operand: usize, address: &crate::program::Affine) -> bool {
+    body.program.instrs.iter().all(|typed| match &typed.instr {
+        Instr::Load { operand: o, map, indirect } if *o == operand => {
+            indirect.is_empty() && map.guards.is_empty() && map.address == *address
+        }
+        _ => true,
+    })
+}
