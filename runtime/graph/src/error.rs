@@ -1,6 +1,7 @@
 //! What can be wrong with a graph.
 
 use crate::dim::DimError;
+use crate::graph::Node;
 use crate::{DType, Dim, HostTensorError, Shape, TensorType};
 use std::fmt;
 use std::panic::Location;
@@ -71,6 +72,18 @@ pub enum OpError {
         /// The shape asked for.
         to: Shape,
     },
+    /// A dtype that the target does not have.
+    #[error(
+        "{target} has no {dtype}: it computes with {supported}\n  hint: cast to one of those, or choose another backend (cpu has every dtype)"
+    )]
+    Unsupported {
+        /// The dtype that is missing.
+        dtype: DType,
+        /// Name of the target.
+        target: String,
+        /// The dtypes that it has, as text.
+        supported: String,
+    },
     /// An attribute that makes no sense.
     #[error("{0}")]
     Attribute(String),
@@ -118,6 +131,17 @@ impl GraphError {
     ) -> GraphError {
         let location = location.map(|l| l.to_string());
         GraphError { op: op.into(), inputs, name: None, location, error }
+    }
+
+    /// This error with the name and location of a node, where it has them.
+    pub(crate) fn at(mut self, node: &Node) -> GraphError {
+        if let Some(name) = &node.name {
+            self.name = Some(name.to_string());
+        }
+        if let Some(location) = &node.location {
+            self.location = Some(location.to_string());
+        }
+        self
     }
 }
 

@@ -201,6 +201,21 @@ impl Graph {
         self.nodes[node].name = Some(name.into());
     }
 
+    /// Gives a node the name and location of the node that it stands for, unless it has a name of its own.
+    pub(crate) fn set_origin(&mut self, node: NodeId, origin: &Node) {
+        let node = &mut self.nodes[node];
+        if node.name.is_none() {
+            node.name = origin.name.clone();
+            node.location = origin.location.clone();
+        }
+    }
+
+    /// An error of a node whose inputs are nodes of this graph, with its name and location.
+    pub(crate) fn error_at(&self, node: &Node, error: OpError) -> GraphError {
+        let inputs = node.inputs.iter().map(|&i| self.ty(i).clone()).collect();
+        GraphError::new(node.op.name(), inputs, None, error).at(node)
+    }
+
     /// Nodes that outputs and assigns keep alive: `live[i]` for node i. Inputs are always live.
     pub fn live(&self) -> Vec<bool> {
         let mut live = vec![false; self.nodes.len()];

@@ -12,12 +12,14 @@ mod graph;
 mod host_tensor;
 mod lower;
 pub mod op;
+pub mod pass;
 pub mod place;
 pub mod program;
 pub mod reference;
 mod scalar;
 mod shape;
 mod target;
+mod validate;
 
 pub use compile::compile;
 pub use dim::{Bindings, Dim, DimError, Symbol};
