@@ -28,6 +28,11 @@ impl Buffer {
         Buffer { dtype, elements, storage }
     }
 
+    /// The same memory read as another tensor: what two values that share storage are to each other.
+    pub fn reinterpret(&self, dtype: DType, elements: usize) -> Buffer {
+        Buffer { dtype, elements, storage: self.storage.clone() }
+    }
+
     /// Element type.
     pub fn dtype(&self) -> DType {
         self.dtype
