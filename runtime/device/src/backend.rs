@@ -68,6 +68,14 @@ pub trait Executable: MaybeSend + MaybeSync + fmt::Debug {
     /// Counts since preparation.
     fn stats(&self) -> ExecutableStats;
 
+    /// One run with the device's time for each kernel launch, in order. Slower than [`Executable::run`], since launches do not overlap.
+    ///
+    /// Errors: those of a run, and `Argument` when the device takes no times.
+    fn profile<'a>(&'a self, arguments: Arguments) -> DeviceFuture<'a, (Results, Vec<StepTime>)> {
+        drop(arguments);
+        Box::pin(async { Err(DeviceError::Argument("this backend takes no times".into())) })
+    }
+
     /// The plan for one set of sizes: kernel variant, scratch and placement per step.
     fn plan(&self, bindings: &Bindings) -> Result<PlanReport, DeviceError>;
 }
@@ -91,6 +99,17 @@ pub struct Results {
     pub outputs: Vec<Buffer>,
     /// The state after the run: one buffer per [`Program::variables`], the given one where nothing changed or it was changed in place.
     pub variables: Vec<Buffer>,
+}
+
+/// What one kernel launch took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepTime {
+    /// The fused ops.
+    pub label: String,
+    /// Archetype and variant of the kernel.
+    pub kernel: String,
+    /// Time on the device.
+    pub nanoseconds: u64,
 }
 
 /// Counters of one executable.

@@ -10,7 +10,7 @@ mod registry;
 mod selector;
 
 pub use backend::{
-    Arguments, Backend, Executable, ExecutableStats, MemoryStats, PlanReport, PlanStep, Results, Weights,
+    Arguments, Backend, Executable, ExecutableStats, MemoryStats, PlanReport, PlanStep, Results, StepTime, Weights,
 };
 pub use buffer::{Buffer, Storage};
 pub use error::DeviceError;

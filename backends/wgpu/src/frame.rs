@@ -1,0 +1,185 @@
+//! One execution of a program: its values, and what is recorded for each step.
+
+use crate::arena::Lease;
+use crate::control;
+use crate::instance::Instance;
+use crate::plan::Part;
+use crate::prepared::Prepared;
+use crate::record::Recorder;
+use hadal_device::{Arguments, Buffer, DeviceError, Results};
+use hadal_graph::Bindings;
+use hadal_graph::program::{Archetype, Role, ValueId};
+use std::sync::Arc;
+
+/// An execution under way.
+pub(crate) struct Frame<'p> {
+    pub(crate) prepared: &'p Prepared,
+    pub(crate) bindings: &'p Bindings,
+    part: Part,
+    instance: Arc<Instance>,
+    values: Vec<Option<Buffer>>,
+    arena: Option<Arc<Lease>>,
+}
+
+/// Records a run into `recorder`. What comes before a control step is submitted on the way; the rest is for the caller to submit.
+///
+/// Errors: `Argument` when the arguments do not fit the program, and whatever the steps meet.
+pub(crate) async fn run(
+    prepared: &Prepared,
+    arguments: Arguments,
+    recorder: &mut Recorder,
+) -> Result<Results, DeviceError> {
+    let Arguments { bindings, inputs, variables } = arguments;
+    prepared.check("input", &prepared.program.inputs, &inputs, &bindings)?;
+    prepared.check("variable", &prepared.program.variables, &variables, &bindings)?;
+    let instance = prepared.instance(&bindings).await?;
+    let mut frame = Frame::new(prepared, Part::Run, instance, &bindings)?;
+    for (&id, buffer) in prepared.program.inputs.iter().zip(inputs) {
+        frame.values[id.index()] = Some(buffer);
+    }
+    for (&id, buffer) in prepared.program.variables.iter().zip(variables) {
+        frame.values[id.index()] = Some(buffer);
+    }
+    for &id in &prepared.overwritten {
+        frame.make_unique(id, recorder)?;
+    }
+    frame.record(recorder).await?;
+    frame.finish(recorder)
+}
+
+/// Records the steps of [`hadal_graph::program::Program::once`]; returns the buffer of each value that has one.
+pub(crate) async fn run_once(
+    prepared: &Prepared,
+    recorder: &mut Recorder,
+) -> Result<Vec<Option<Buffer>>, DeviceError> {
+    let bindings = Bindings::new();
+    let instance = Instance::build(&prepared.context, &prepared.program, Part::Once, &bindings).await?;
+    let mut frame = Frame::new(prepared, Part::Once, Arc::new(instance), &bindings)?;
+    frame.record(recorder).await?;
+    Ok(frame.values)
+}
+
+impl<'p> Frame<'p> {
+    fn new(
+        prepared: &'p Prepared,
+        part: Part,
+        instance: Arc<Instance>,
+        bindings: &'p Bindings,
+    ) -> Result<Frame<'p>, DeviceError> {
+        let context = &prepared.context;
+        let arena = match instance.arena_bytes {
+            0 => None,
+            bytes => Some(Arc::new(context.arenas.lease(&context.pool, bytes)?)),
+        };
+        let mut values = vec![None; prepared.program.values.len()];
+        for (id, buffer) in &prepared.frozen {
+            values[id.index()] = Some(buffer.clone());
+        }
+        Ok(Frame { prepared, bindings, part, instance, values, arena })
+    }
+
+    async fn record(&mut self, recorder: &mut Recorder) -> Result<(), DeviceError> {
+                let steps = self.part.steps(&self.prepared.program);
+        for (index, step) in steps.iter().enumerate() {
+            match step.kernel.archetype() {
+                Archetype::Control => {
+                    recorder.counts.host_steps += 1;
+                    control::run(self, self.part, index, recorder).await?;
+                }
+                _ => self.record_kernels(index, recorder)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn record_kernels(&mut self, index: usize, recorder: &mut Recorder) -> Result<(), DeviceError> {
+        let instance = self.instance.clone();
+        let context = &self.prepared.context;
+        recorder.keep_instance(&instance);
+        if let Some(arena) = &self.arena {
+            recorder.keep_arena(arena);
+        }
+        for &id in &instance.allocations[index] {
+            let dtype = self.prepared.program.values[id].dtype;
+            self.values[id.index()] = Some(context.allocate(dtype, instance.elements[id.index()], false)?);
+        }
+        let arena = self.arena.as_ref().and_then(|lease| lease.allocation());
+        for dispatch in &instance.steps[index] {
+            let bind_group = dispatch.bind(context, &instance, arena, &self.values)?;
+            recorder.dispatch(dispatch, &bind_group);
+        }
+        Ok(())
+    }
+
+    /// Gives a value that will be overwritten memory that nobody else sees.
+    fn make_unique(&mut self, id: ValueId, recorder: &mut Recorder) -> Result<(), DeviceError> {
+        let Some(buffer) = &self.values[id.index()] else { return Ok(()) };
+        if buffer.is_unique() {
+            return Ok(());
+        }
+        let context = &self.prepared.context;
+        let copy = context.allocate(buffer.dtype(), buffer.elements(), false)?;
+        let (from, to) = (context.memory(buffer)?, context.memory(&copy)?);
+        let bytes = context.stored("copy", buffer.dtype(), false)?.bytes(buffer.dtype(), buffer.elements() as u64);
+        recorder.copy((from.allocation.buffer(), 0), (to.allocation.buffer(), 0), bytes);
+        let old = self.values[id.index()].replace(copy);
+        recorder.keep(old);
+        Ok(())
+    }
+
+    /// A value as others may see it: never packed, with its own dtype and number of elements.
+    ///
+    /// Errors: `Argument` when no step has written it.
+    pub(crate) fn expose(&self, id: ValueId) -> Result<Buffer, DeviceError> {
+        let program = &self.prepared.program;
+        let root = program.storage(id);
+        let buffer = match self.prepared.exposed.get(&root) {
+            Some(buffer) => Some(buffer),
+            None => self.values[root.index()].as_ref(),
+        };
+        let value = &program.values[id];
+        let buffer = buffer
+            .ok_or_else(|| DeviceError::Argument(format!("no step of `{}` writes `{}`", program.name, value.name)))?;
+        let elements = self.prepared.elements(id, self.bindings)?;
+        Ok(match (buffer.dtype(), buffer.elements()) == (value.dtype, elements) {
+            true => buffer.clone(),
+            false => buffer.reinterpret(value.dtype, elements),
+        })
+    }
+
+    /// Like [`Frame::expose`], for a control step that reads the value; gives the value up if no later step needs it.
+    pub(crate) fn lend(&mut self, id: ValueId, index: usize) -> Result<Buffer, DeviceError> {
+        let buffer = self.expose(id)?;
+        let program = &self.prepared.program;
+        let root = program.storage(id);
+        let steps = self.part.steps(program);
+        let is_root = |&other: &ValueId| program.storage(other) == root;
+        let rewritten = steps[index].writes.iter().any(is_root);
+        let computed = matches!(program.values[root].role, Role::Computed | Role::Once);
+        let later = steps[index + 1..].iter().flat_map(|s| s.reads.iter().chain(&s.writes)).any(is_root);
+        let kept = self.part == Part::Once && program.values[root].role == Role::Once;
+        if rewritten || (computed && !later && !kept && !program.escapes(root)) {
+            self.values[root.index()] = None;
+        }
+        Ok(buffer)
+    }
+
+    /// Sets a value that a control step wrote.
+    pub(crate) fn set(&mut self, id: ValueId, buffer: Buffer) {
+        let root = self.prepared.program.storage(id);
+        self.values[root.index()] = Some(buffer);
+    }
+
+    fn finish(self, recorder: &mut Recorder) -> Result<Results, DeviceError> {
+        let program = &self.prepared.program;
+        let outputs = program.outputs.iter().map(|&id| self.expose(id)).collect::<Result<Vec<_>, _>>()?;
+        let mut variables = program.variables.iter().map(|&id| self.expose(id)).collect::<Result<Vec<_>, _>>()?;
+        for update in &program.updates {
+            if let Some(variable) = variables.get_mut(update.variable) {
+                *variable = self.expose(update.value)?;
+            }
+        }
+        recorder.keep(self.values.into_iter().flatten());
+        Ok(Results { outputs, variables })
+    }
+}

@@ -1,0 +1,235 @@
+//! Pooled device memory and its accounting.
+//!
+//! Buffers are rounded up to size classes, four to a power of two, so that a dropped one serves the next request of about its size. One that
+//! comes back may still be in use by work that was submitted earlier; that is harmless, because the queue runs submissions in order and
+//! whoever takes the buffer next submits later. For the same reason nobody may drop a buffer between recording a command that uses it and
+//! submitting that command: [`crate::record::Recorder`] holds on to what it recorded.
+
+use crate::health::{self, Health};
+use crate::scope::check_now;
+use crate::sync::lock;
+use hadal_device::{DeviceError, DeviceInfo, MemoryStats};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What a buffer serves for; buffers of different uses never replace each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Use {
+    /// Tensors, arenas and scratch.
+    Tensor,
+    /// Parameters of launches.
+    Uniform,
+    /// Read-back by the host.
+    Staging,
+    /// Resolved timestamps.
+    Queries,
+}
+
+impl Use {
+    fn usages(self) -> wgpu::BufferUsages {
+        use wgpu::BufferUsages as U;
+        match self {
+            Use::Tensor => U::STORAGE | U::COPY_SRC | U::COPY_DST,
+            Use::Uniform => U::UNIFORM | U::COPY_DST,
+            Use::Staging => U::MAP_READ | U::COPY_DST,
+            Use::Queries => U::QUERY_RESOLVE | U::COPY_SRC,
+        }
+    }
+}
+
+/// All buffers of one device.
+pub(crate) struct Pool {
+    device: wgpu::Device,
+    info: DeviceInfo,
+    health: Arc<Health>,
+    largest: u64,
+    next_id: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    free: BTreeMap<(Use, u64), Vec<Block>>,
+    stats: MemoryStats,
+}
+
+struct Block {
+    buffer: wgpu::Buffer,
+    id: u64,
+    usage: Use,
+    class: u64,
+}
+
+/// A buffer that goes back to its pool when it is dropped.
+pub(crate) struct Allocation {
+    block: Block,
+    pool: Arc<Pool>,
+}
+
+impl Allocation {
+    /// The buffer, which is at least as large as was asked for.
+    pub(crate) fn buffer(&self) -> &wgpu::Buffer {
+        &self.block.buffer
+    }
+
+    /// A number that no other buffer of the device ever has.
+    pub(crate) fn id(&self) -> u64 {
+        self.block.id
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.block.class
+    }
+
+    /// Whether this memory belongs to `pool`.
+    pub(crate) fn belongs_to(&self, pool: &Arc<Pool>) -> bool {
+        Arc::ptr_eq(&self.pool, pool)
+    }
+}
+
+impl Drop for Allocation {
+    fn drop(&mut self) {
+        let mut state = lock(&self.pool.state);
+        state.stats.in_use -= self.block.class;
+        state.stats.buffers -= 1;
+        state.stats.cached += self.block.class;
+        let Block { buffer, id, usage, class } = &self.block;
+        let block = Block { buffer: buffer.clone(), id: *id, usage: *usage, class: *class };
+        state.free.entry((*usage, *class)).or_default().push(block);
+    }
+}
+
+impl std::fmt::Debug for Allocation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Allocation(#{}, {} bytes)", self.block.id, self.block.class)
+    }
+}
+
+impl Pool {
+    /// A pool without memory. `largest` is the size of the largest buffer that the device can make.
+    pub(crate) fn new(device: wgpu::Device, info: DeviceInfo, health: Arc<Health>, largest: u64) -> Pool {
+        Pool { device, info, health, largest, next_id: AtomicU64::new(1), state: Mutex::default() }
+    }
+
+    /// Memory of at least `bytes` bytes with unspecified contents. Errors: `OutOfMemory`, `Lost`.
+    pub(crate) fn allocate(self: &Arc<Self>, usage: Use, bytes: u64) -> Result<Allocation, DeviceError> {
+        self.health.alive(&self.info)?;
+        if bytes > self.largest {
+            let limit = format!(" (the largest buffer of this device is {} bytes)", self.largest);
+            return Err(self.out_of_memory(bytes, limit));
+        }
+        let class = size_class(bytes).min(self.largest);
+        if let Some(block) = self.take(usage, class)? {
+            return Ok(Allocation { block, pool: self.clone() });
+        }
+        let mut outcome = self.create(usage, class);
+        if let Err(wgpu::Error::OutOfMemory { .. }) = &outcome {
+            self.empty();
+            outcome = self.create(usage, class);
+        }
+        match outcome {
+            Ok(block) => Ok(Allocation { block, pool: self.clone() }),
+            Err(error) => {
+                let mut state = lock(&self.state);
+                state.stats.in_use -= class;
+                state.stats.buffers -= 1;
+                drop(state);
+                self.health.alive(&self.info)?;
+                Err(match error {
+                    wgpu::Error::OutOfMemory { .. } => self.out_of_memory(bytes, String::new()),
+                    other => DeviceError::Kernel {
+                        device: health::name(&self.info),
+                        op: "allocation".into(),
+                        reason: other.to_string(),
+                    },
+                })
+            }
+        }
+    }
+
+    /// Bytes of the largest buffer that the device can make.
+    pub(crate) fn largest(&self) -> u64 {
+        self.largest
+    }
+
+    /// Memory counters.
+    pub(crate) fn stats(&self) -> MemoryStats {
+        lock(&self.state).stats
+    }
+
+    /// Refuses allocations that would bring the memory in use above `limit` bytes.
+    pub(crate) fn set_limit(&self, limit: Option<u64>) {
+        lock(&self.state).stats.limit = limit;
+    }
+
+    /// Gives unused memory back to the driver.
+    pub(crate) fn empty(&self) {
+        let mut state = lock(&self.state);
+        state.stats.cached = 0;
+        let free = std::mem::take(&mut state.free);
+        drop(state);
+        // Bind groups that are cached elsewhere would keep the memory alive; destroying does not wait for them.
+        free.into_values().flatten().for_each(|block| block.buffer.destroy());
+    }
+
+    /// Counts `class` bytes as in use and takes a free block of that class if there is one.
+    fn take(&self, usage: Use, class: u64) -> Result<Option<Block>, DeviceError> {
+        let mut state = lock(&self.state);
+        let State { free, stats } = &mut *state;
+        if let Some(limit) = stats.limit
+            && stats.in_use.saturating_add(class) > limit
+        {
+            let limit = format!(" (limit {limit})");
+            drop(state);
+            return Err(self.out_of_memory(class, limit));
+        }
+        stats.in_use += class;
+        stats.peak = stats.peak.max(stats.in_use);
+        stats.buffers += 1;
+        let block = free.get_mut(&(usage, class)).and_then(Vec::pop);
+        if block.is_some() {
+            stats.cached -= class;
+        }
+        Ok(block)
+    }
+
+    fn create(&self, usage: Use, class: u64) -> Result<Block, wgpu::Error> {
+        let descriptor =
+            wgpu::BufferDescriptor { label: None, size: class, usage: usage.usages(), mapped_at_creation: false };
+        let (buffer, error) = check_now(&self.device, || self.device.create_buffer(&descriptor));
+        match error {
+            Some(error) => Err(error),
+            None => Ok(Block { buffer, id: self.next_id.fetch_add(1, Ordering::Relaxed), usage, class }),
+        }
+    }
+
+    fn out_of_memory(&self, requested: u64, limit: String) -> DeviceError {
+        let in_use = lock(&self.state).stats.in_use;
+        DeviceError::OutOfMemory { device: health::name(&self.info), requested, in_use, limit }
+    }
+}
+
+/// `bytes` rounded up to one of four sizes to a power of two, and to at least 256.
+fn size_class(bytes: u64) -> u64 {
+    if bytes <= 256 {
+        return 256;
+    }
+    let quarter = (1u64 << bytes.ilog2()) / 4;
+    bytes.next_multiple_of(quarter.max(256))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size_class;
+
+    #[test]
+    fn classes_waste_at_most_a_quarter() {
+        for bytes in (1..5_000_000u64).step_by(997) {
+            let class = size_class(bytes);
+            assert!(class >= bytes && class % 4 == 0 && size_class(class) == class, "{bytes}");
+            assert!(class <= (bytes + bytes / 4).max(bytes + 256), "{bytes} {class}");
+        }
+    }
+}

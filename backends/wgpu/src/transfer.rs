@@ -1,0 +1,72 @@
+//! Tensors to the device and back.
+
+use crate::context::Context;
+use crate::layout::{append_canonical, element_bytes, to_stored};
+use crate::record::Recorder;
+use crate::scope::check_now;
+use hadal_device::{Buffer, DeviceError};
+use hadal_graph::HostTensor;
+use std::sync::Arc;
+
+/// Elements converted and copied at a time; what a host copy costs at most is eight times as many bytes.
+const CHUNK: usize = 8 << 20;
+
+/// Queues a copy of `tensor` into `dst`. Errors: `Argument`, `OutOfMemory`, `Lost`.
+pub(crate) fn write(context: &Context, dst: &Buffer, tensor: &HostTensor) -> Result<(), DeviceError> {
+    context.health.check(&context.info)?;
+    let memory = context.memory(dst)?;
+    let dtype = tensor.dtype();
+    if dst.dtype() != dtype || dst.elements() != tensor.elements() {
+        return Err(DeviceError::Argument(format!("a {dtype} tensor of {} elements was written to {dst:?}", tensor.elements())));
+    }
+    let stored = context.stored("write", dtype, memory.packed)?;
+    let mut offset = 0;
+    let chunks = tensor.bytes().chunks(CHUNK * dtype.size());
+    let many = chunks.len() > 1;
+    for chunk in chunks {
+        let bytes = to_stored(dtype, stored, chunk);
+        let (_, error) = check_now(&context.device, || {
+            context.queue.write_buffer(memory.allocation.buffer(), offset, &bytes);
+            // Without a submission, wgpu keeps a copy of everything written.
+            many.then(|| context.queue.submit([])).map(|index| context.submitted(index))
+        });
+        if let Some(error) = error {
+            return Err(context.failure("write", error));
+        }
+        offset += bytes.len() as u64;
+    }
+    context.health.alive(&context.info)
+}
+
+/// The elements of `src` in the canonical layout. Errors: those of [`Recorder::read_back`].
+pub(crate) async fn read(context: &Arc<Context>, src: &Buffer) -> Result<Vec<u8>, DeviceError> {
+    context.health.check(&context.info)?;
+    let memory = context.memory(src)?;
+    let dtype = src.dtype();
+    let stored = context.stored("read", dtype, memory.packed)?;
+    let mut recorder = Recorder::new(context.clone());
+    let mut canonical = Vec::with_capacity(src.bytes());
+    let (mut offset, mut left) = (0, src.elements());
+    loop {
+        let elements = left.min(CHUNK);
+        let bytes = elements as u64 * element_bytes(dtype, stored);
+        recorder
+            .read_back(memory.allocation.buffer(), offset, bytes.next_multiple_of(4), |stored_bytes| {
+                append_canonical(dtype, stored, &stored_bytes[..bytes as usize], &mut canonical)
+            })
+            .await?;
+        offset += bytes;
+        left -= elements;
+        if left == 0 {
+            return Ok(canonical);
+        }
+    }
+}
+
+/// Waits for everything queued. Errors: those of [`Recorder::read_back`].
+pub(crate) async fn synchronize(context: &Arc<Context>) -> Result<(), DeviceError> {
+    context.health.check(&context.info)?;
+    let mut recorder = Recorder::new(context.clone());
+    let word = context.faults.word.clone();
+    recorder.read_back(&word, 0, 0, |_| ()).await
+}
