@@ -78,7 +78,7 @@ type Monomial = Vec<Atom>;
 
 /// A size, stride or offset: an integer polynomial over run-time sizes, in canonical form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "UncheckedDim")]
 pub enum Dim {
     /// Known when the graph is built.
     Const(i64),
@@ -89,6 +89,36 @@ pub enum Dim {
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Polynomial(Vec<(Monomial, i64)>);
+
+/// A dim from a file, which may be in a form that no arithmetic gives.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum UncheckedDim {
+    Const(i64),
+    Expr(Polynomial),
+}
+
+impl TryFrom<UncheckedDim> for Dim {
+    type Error = &'static str;
+
+    fn try_from(dim: UncheckedDim) -> Result<Dim, &'static str> {
+        let polynomial = match dim {
+            UncheckedDim::Const(c) => return Ok(Dim::Const(c)),
+            UncheckedDim::Expr(polynomial) => polynomial,
+        };
+        let quotients_are_lowest = polynomial.0.iter().flat_map(|(atoms, _)| atoms).all(|atom| match atom {
+            Atom::Quotient(a, b) => a.floor_div(b).as_atom() == Some(atom),
+            _ => true,
+        });
+        let canonical = Dim::from_terms(polynomial.0.clone());
+        let given = Dim::Expr(Arc::new(polynomial));
+        if quotients_are_lowest && canonical == given {
+            Ok(canonical)
+        } else {
+            Err("a size is not in canonical form")
+        }
+    }
+}
 
 impl Dim {
     /// 0.
@@ -138,7 +168,7 @@ impl Dim {
             return exact;
         }
         match (self, divisor) {
-            (Dim::Const(a), Dim::Const(b)) if *b != 0 => Dim::Const(a.div_euclid(*b)),
+            (Dim::Const(a), Dim::Const(b)) if *b != 0 => Dim::Const(a.checked_div_euclid(*b).unwrap_or(i64::MAX)),
             _ => Dim::atom(Atom::Quotient(self.clone(), divisor.clone())),
         }
     }
@@ -229,6 +259,17 @@ impl Dim {
                 }
             }
         }
+    }
+
+    /// Number of terms and atoms, those inside quotients and bounds included: what arithmetic on this dim costs.
+    pub fn weight(&self) -> usize {
+        let Dim::Expr(polynomial) = self else { return 1 };
+        let atom = |atom: &Atom| match atom {
+            Atom::Symbol(_) => 1,
+            Atom::Quotient(a, b) => 1 + a.weight() + b.weight(),
+            Atom::Bounded { max, .. } => 1 + max.weight(),
+        };
+        polynomial.0.iter().map(|(atoms, _)| 1 + atoms.iter().map(atom).sum::<usize>()).sum()
     }
 
     fn map_atoms(&self, f: &dyn Fn(&Atom) -> Dim) -> Dim {
@@ -414,5 +455,20 @@ mod tests {
         assert_eq!(n.upper_bound().eval(&bindings), Ok(11));
         let json = serde_json::to_string(&n).unwrap();
         assert_eq!(serde_json::from_str::<Dim>(&json).unwrap(), n);
+    }
+
+    #[test]
+    fn dims_from_files_are_canonical() {
+        assert_eq!(serde_json::from_str::<Dim>(r#"[[[{"Symbol":"n"}],2]]"#).unwrap(), Dim::symbol("n") * 2);
+        for json in [
+            "[]",
+            "[[[],3]]",
+            r#"[[[{"Symbol":"n"}],0]]"#,
+            r#"[[[{"Symbol":"n"}],1],[[{"Symbol":"n"}],1]]"#,
+            r#"[[[{"Symbol":"n"},{"Symbol":"a"}],1]]"#,
+            r#"[[[{"Quotient":[6,2]}],1]]"#,
+        ] {
+            assert!(serde_json::from_str::<Dim>(json).is_err(), "{json}");
+        }
     }
 }

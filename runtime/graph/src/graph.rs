@@ -216,6 +216,11 @@ impl Graph {
         GraphError::new(node.op.name(), inputs, None, error).at(node)
     }
 
+    /// Says where a person asked for the node; importers, whose own source location would mislead, clear it.
+    pub fn set_location(&mut self, node: NodeId, location: Option<Arc<str>>) {
+        self.nodes[node].location = location;
+    }
+
     /// Nodes that outputs and assigns keep alive: `live[i]` for node i. Inputs are always live.
     pub fn live(&self) -> Vec<bool> {
         let mut live = vec![false; self.nodes.len()];

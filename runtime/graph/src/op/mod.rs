@@ -162,6 +162,11 @@ operators! {
 }
 
 impl Op {
+    /// The version of the op's attributes and meaning, as files record it. It grows when a file with the old ones would be misread.
+    pub fn version(&self) -> u32 {
+        1
+    }
+
     /// The name by which an input, parameter or variable is known.
     pub fn leaf_name(&self) -> Option<&str> {
         match self {
