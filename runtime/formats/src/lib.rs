@@ -3,7 +3,11 @@
 
 mod error;
 pub mod file;
+pub mod hadal_file;
+mod imported;
+mod limits;
 pub mod safetensors;
 
 pub use error::FormatError;
+pub use imported::Imported;
 pub use safetensors::SafeTensors;
