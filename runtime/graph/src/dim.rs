@@ -168,7 +168,9 @@ impl Dim {
             return exact;
         }
         match (self, divisor) {
-            (Dim::Const(a), Dim::Const(b)) if *b != 0 => Dim::Const(a.checked_div_euclid(*b).unwrap_or(i64::MAX)),
+            (Dim::Const(a), Dim::Const(b)) if *b != 0 => {
+                Dim::Const(a.checked_div_euclid(*b).unwrap_or(i64::MAX))
+            }
             _ => Dim::atom(Atom::Quotient(self.clone(), divisor.clone())),
         }
     }
