@@ -201,11 +201,6 @@ impl Graph {
         self.nodes[node].name = Some(name.into());
     }
 
-    /// Notes where the user asked for a node: `file:line:column`.
-    pub fn set_location(&mut self, node: NodeId, location: impl Into<Arc<str>>) {
-        self.nodes[node].location = Some(location.into());
-    }
-
     /// Gives a node the name and location of the node that it stands for, unless it has a name of its own.
     pub(crate) fn set_origin(&mut self, node: NodeId, origin: &Node) {
         let node = &mut self.nodes[node];
