@@ -4,7 +4,6 @@
 mod candidates;
 mod chooser;
 mod combine;
-mod contract;
 mod domain;
 mod evaluate;
 mod launch;

@@ -2,7 +2,8 @@
 
 use crate::case::{Case, floats, ints, load, noise, store};
 use hadal_graph::program::{
-    Affine, BinaryOp, Body, Guard, IndexMap, Indirect, Instr, Kernel, Pointwise, PointwiseProgram, UnaryOp,
+    Affine, BinaryOp, Body, Guard, IndexMap, Indirect, Instr, Kernel, Pointwise, PointwiseProgram, Store,
+    UnaryOp,
 };
 use hadal_graph::{DType, Dim, Scalar, Shape};
 

@@ -106,6 +106,7 @@ impl<'a> Lowering<'a> {
         for output in &self.graph.outputs {
             let value = self.memory(output.node)?;
             self.program.outputs.push(value);
+            self.program.output_shapes.push(self.graph.shape(output.node).clone());
         }
         let variables: HashMap<ValueId, usize> = self.program.variables.iter().copied().zip(0..).collect();
         for assign in &self.graph.assigns {

@@ -114,6 +114,8 @@ pub struct Program {
     pub constants: Vec<(ValueId, HostTensor)>,
     /// What a run returns. May name inputs, variables, parameters or constants, and the same value twice.
     pub outputs: Vec<ValueId>,
+    /// The shape of each output. A reshaped output is the same value in another shape.
+    pub output_shapes: Vec<Shape>,
     /// New values of variables.
     pub updates: Vec<Update>,
     /// Steps that run once, at preparation: they depend on parameters and constants alone.

@@ -108,6 +108,11 @@ impl Array {
         self
     }
 
+    /// The same elements in another shape.
+    pub(crate) fn reshaped(self, shape: impl Into<Vec<usize>>) -> Array {
+        Array { shape: shape.into(), ..self }
+    }
+
     /// From a host tensor.
     pub fn from_host(tensor: &HostTensor) -> Array {
         let values = if tensor.dtype().is_float() {

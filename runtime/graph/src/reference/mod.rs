@@ -7,10 +7,12 @@
 mod array;
 mod evaluate;
 mod interpret;
+mod program;
 mod strided;
 
 pub use array::{Array, Values};
 pub use evaluate::Evaluate;
 pub(crate) use interpret::interpret_region;
 pub use interpret::{Interpretation, bind, evaluate, interpret, interpret_observed};
+pub use program::interpret_program;
 pub(crate) use strided::{Coordinates, Rows, offsets, strides};

@@ -1,9 +1,7 @@
 //! A tensor that each run is given.
 
 use crate::TensorType;
-use crate::error::{GraphError, OpError};
-use crate::gradient::Backward;
-use crate::graph::NodeId;
+use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
@@ -26,9 +24,5 @@ impl Operator for Input {
     fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
         let missing = || OpError::Value(format!("`{}` was not given", self.name));
         Ok(vec![(cx.leaf)(&self.name).ok_or_else(missing)?])
-    }
-
-    fn gradient(&self, _cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
-        Ok(Vec::new())
     }
 }

@@ -13,6 +13,7 @@ pub use input::Input;
 pub use iota::Iota;
 pub use parameter::Parameter;
 pub use random_bits::RandomBits;
+pub(crate) use random_bits::random_word;
 pub(crate) use random_bits::random_words;
 pub use size::Size;
 pub use variable::Variable;

@@ -6,9 +6,7 @@
 //! | output | `u32`, `shape`: element `i` (row-major) is word `i % 4` of Philox4x32-10 at counter `[i / 4, 0, 0, 0]` |
 //! | paper | Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 |
 
-use crate::error::{GraphError, OpError};
-use crate::gradient::Backward;
-use crate::graph::NodeId;
+use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate};
 use crate::{DType, Shape, TensorType};
@@ -39,16 +37,17 @@ impl Operator for RandomBits {
         let values = random_words([*low as u32, *high as u32], shape.iter().product());
         Ok(vec![Array::ints(DType::U32, shape, values.into_iter().map(i128::from).collect())])
     }
-
-    fn gradient(&self, _cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
-        Ok(vec![None])
-    }
 }
 
 /// The first `count` random words of a key.
 pub(crate) fn random_words(key: [u32; 2], count: usize) -> Vec<u32> {
     let blocks = (0..count.div_ceil(4)).flat_map(|block| philox([block as u32, 0, 0, 0], key));
     blocks.take(count).collect()
+}
+
+/// The random word of one element.
+pub(crate) fn random_word(key: [u32; 2], element: usize) -> u32 {
+    philox([(element / 4) as u32, 0, 0, 0], key)[element % 4]
 }
 
 /// One block of Philox4x32-10.

@@ -20,7 +20,6 @@ pub use pad::Pad;
 pub use reshape::Reshape;
 pub use scatter::Scatter;
 pub use slice::Slice;
-pub(crate) use slice::unslice;
 pub use transpose::Transpose;
 
 use crate::TensorType;

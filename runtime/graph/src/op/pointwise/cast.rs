@@ -1,9 +1,7 @@
 //! Conversion to another dtype.
 
 use crate::DType;
-use crate::error::{GraphError, OpError};
-use crate::gradient::Backward;
-use crate::graph::NodeId;
+use crate::error::OpError;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate, Values};
 use serde::{Deserialize, Serialize};
@@ -38,11 +36,6 @@ impl Operator for Cast {
             }
             (Values::Int(v), Some(_)) => Array::ints(self.dtype, shape, v.clone()),
         }])
-    }
-
-    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
-        let (dtype, d) = (cx.input_type(0).dtype, cx.gradient()?);
-        Ok(vec![Some(cx.graph.cast(d, dtype)?)])
     }
 }
 

@@ -1,10 +1,11 @@
 //! Programs run on a device: kernels, memory, frozen tensors, state.
 
+mod programs;
 
 use hadal_device::{Arguments, Backend, DeviceError, Weights};
 use hadal_graph::program::{BinaryOp, Instr};
 use hadal_graph::{DType, HostTensor, Scalar};
-use crate::programs::*;
+use programs::*;
 
 #[test]
 fn tensors_of_every_dtype_survive_the_device() {
