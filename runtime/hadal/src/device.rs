@@ -1,0 +1,151 @@
+//! Devices, as people open them.
+
+use crate::plan::{Book, DeviceStats};
+use crate::{Error, Result};
+use hadal_device::{Backend, Buffer, DeviceInfo, Listing, MemoryStats, Registry, Selector};
+use hadal_graph::HostTensor;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+/// An open device. Cloning gives another handle to the same one.
+#[derive(Clone)]
+pub struct Device(Arc<Inner>);
+
+struct Inner {
+    backend: Option<Arc<dyn Backend>>,
+    book: Arc<Book>,
+}
+
+impl Device {
+    /// Opens a device by name: `auto`, `cpu`, `wgpu`, `wgpu:1`, `wgpu:NAME`.
+    ///
+    /// `auto` takes the best hardware found, and never a software GPU where there is a cpu backend. Errors: `Selector` for a text that
+    /// names no device, `Device` with the reason when it is not there.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn open(selector: &str) -> Result<Device> {
+        block_on(Device::open_async(selector))
+    }
+
+    /// As [`Device::open`], for a browser.
+    pub async fn open_async(selector: &str) -> Result<Device> {
+        let selector: Selector = selector.parse()?;
+        Ok(Device::from_backend(registry().open(&selector).await?))
+    }
+
+    /// A device over a backend that is open already: one that this crate does not know, or one shared with other code.
+    pub fn from_backend(backend: Arc<dyn Backend>) -> Device {
+        Device(Arc::new(Inner { backend: Some(backend), book: Arc::default() }))
+    }
+
+    /// A device that computes nothing: its tensors have types, but no values. Models are traced on it.
+    pub fn meta() -> Device {
+        Device(Arc::new(Inner { backend: None, book: Arc::default() }))
+    }
+
+    /// Every backend, its devices, and why one is missing.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn list() -> Vec<Listing> {
+        pollster::block_on(Device::list_async())
+    }
+
+    /// As [`Device::list`], for a browser.
+    pub async fn list_async() -> Vec<Listing> {
+        registry().list().await
+    }
+
+    /// What the device is; `None` for the meta device.
+    pub fn info(&self) -> Option<&DeviceInfo> {
+        self.0.backend.as_deref().map(|b| b.info())
+    }
+
+    /// Memory counters; zero for the meta device.
+    pub fn memory_stats(&self) -> MemoryStats {
+        self.0.backend.as_deref().map(|b| b.memory_stats()).unwrap_or_default()
+    }
+
+    /// Refuses allocations beyond `limit` bytes with an out-of-memory error; `None` lifts the limit.
+    pub fn set_memory_limit(&self, limit: Option<u64>) {
+        if let Some(backend) = &self.0.backend {
+            backend.set_memory_limit(limit);
+        }
+    }
+
+    /// Drops the plans of recorded expressions and gives pooled memory back to the system.
+    pub fn empty_cache(&self) {
+        self.0.book.clear();
+        if let Some(backend) = &self.0.backend {
+            backend.empty_cache();
+        }
+    }
+
+    /// Waits for everything queued. Errors: faults of earlier runs.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn synchronize(&self) -> Result<()> {
+        block_on(self.synchronize_async())
+    }
+
+    /// As [`Device::synchronize`], for a browser.
+    pub async fn synchronize_async(&self) -> Result<()> {
+        match &self.0.backend {
+            Some(backend) => Ok(backend.synchronize().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Counters: plans prepared, cache hits, submits, launches.
+    pub fn stats(&self) -> DeviceStats {
+        self.0.book.stats()
+    }
+
+    /// The backend. Errors: `Meta`.
+    pub fn backend(&self) -> Result<&Arc<dyn Backend>> {
+        self.0.backend.as_ref().ok_or(Error::Meta)
+    }
+
+    pub(crate) fn book(&self) -> &Arc<Book> {
+        &self.0.book
+    }
+
+    pub(crate) fn upload(&self, tensor: &HostTensor) -> Result<Buffer> {
+        Ok(self.backend()?.upload(tensor)?)
+    }
+}
+
+impl PartialEq for Device {
+    fn eq(&self, other: &Device) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+impl Eq for Device {}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.info() {
+            Some(info) => f.write_str(&info.id()),
+            None => f.write_str("meta"),
+        }
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Device({self})")
+    }
+}
+
+/// The backends of this build, most preferred first.
+fn registry() -> Registry {
+    let registry = Registry::new();
+    #[cfg(feature = "wgpu")]
+    let registry = registry.with(hadal_wgpu::WgpuFactory);
+    #[cfg(feature = "cpu")]
+    let registry = registry.with(hadal_cpu::CpuFactory);
+    registry
+}
+
+/// Drives a future to its end on this thread.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    pollster::block_on(future)
+}

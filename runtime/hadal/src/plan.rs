@@ -1,0 +1,165 @@
+//! Prepared graphs, and the cache that finds them again.
+
+use crate::Result;
+use hadal_device::{Arguments, Backend, Executable, ExecutableStats, Results, Weights};
+use hadal_graph::Graph;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// An executable whose counts outlive it.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    executable: Arc<dyn Executable>,
+    book: Arc<Book>,
+}
+
+impl Plan {
+    pub(crate) fn executable(&self) -> &Arc<dyn Executable> {
+        &self.executable
+    }
+
+    pub(crate) async fn run(&self, arguments: Arguments) -> Result<Results> {
+        Ok(self.executable.run(arguments).await?)
+    }
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        let stats = self.executable.stats();
+        let mut entries = lock(&self.book.entries);
+        entries.retired = sum(entries.retired, stats);
+    }
+}
+
+/// All plans of a device: those still in use, and the counts of those that are gone.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    live: Vec<Weak<Plan>>,
+    retired: ExecutableStats,
+    prepared: u64,
+    hits: u64,
+    clock: u64,
+    cached: HashMap<Arc<Graph>, (Arc<Plan>, u64)>,
+}
+
+/// Counters of a device since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceStats {
+    /// Plans made: graphs compiled and prepared.
+    pub plans_prepared: u64,
+    /// Recorded expressions for which a plan was found ready.
+    pub cache_hits: u64,
+    /// Runs of plans.
+    pub runs: u64,
+    /// Queue submissions (0 on cpu).
+    pub submits: u64,
+    /// Kernel launches.
+    pub dispatches: u64,
+    /// Steps that the host took part in.
+    pub host_steps: u64,
+}
+
+impl Book {
+    /// Most plans of recorded expressions that are kept; the one unused for longest goes first.
+    const CAPACITY: usize = 256;
+
+    /// Compiles and prepares a graph, without the cache.
+    pub(crate) async fn prepare(
+        self: &Arc<Self>,
+        backend: &Arc<dyn Backend>,
+        graph: &Graph,
+        weights: &Weights,
+    ) -> Result<Arc<Plan>> {
+        let program = hadal_graph::compile(graph, backend.target())?;
+        let executable = backend.prepare(Arc::new(program), weights).await?;
+        let plan = Arc::new(Plan { executable, book: self.clone() });
+        let mut entries = lock(&self.entries);
+        entries.prepared += 1;
+        entries.live.retain(|p| p.strong_count() > 0);
+        entries.live.push(Arc::downgrade(&plan));
+        Ok(plan)
+    }
+
+    /// The plan of an expression: the cached one of an equal graph, or a new one of what `with_locations` makes of it.
+    ///
+    /// Graphs are compared in full, not by a hash alone, so a plan can never be taken for another graph's.
+    pub(crate) async fn find(
+        self: &Arc<Self>,
+        backend: &Arc<dyn Backend>,
+        graph: Graph,
+        with_locations: impl FnOnce(&mut Graph),
+    ) -> Result<Arc<Plan>> {
+        {
+            let mut entries = lock(&self.entries);
+            entries.clock += 1;
+            let now = entries.clock;
+            if let Some((plan, used)) = entries.cached.get_mut(&graph) {
+                *used = now;
+                let plan = plan.clone();
+                entries.hits += 1;
+                return Ok(plan);
+            }
+        }
+        let mut located = graph.clone();
+        with_locations(&mut located);
+        let plan = self.prepare(backend, &located, &Weights::new()).await?;
+        let evicted = {
+            let mut entries = lock(&self.entries);
+            let now = entries.clock;
+            entries.cached.insert(Arc::new(graph), (plan.clone(), now));
+            if entries.cached.len() > Self::CAPACITY {
+                let oldest = entries.cached.iter().min_by_key(|(_, (_, used))| *used).map(|(g, _)| g.clone());
+                oldest.and_then(|graph| entries.cached.remove(&graph))
+            } else {
+                None
+            }
+        };
+        // A plan that goes writes its counts into this book: not while the book is locked.
+        drop(evicted);
+        Ok(plan)
+    }
+
+    /// Forgets all cached plans.
+    pub(crate) fn clear(&self) {
+        let cached = std::mem::take(&mut lock(&self.entries).cached);
+        drop(cached);
+    }
+
+    pub(crate) fn stats(&self) -> DeviceStats {
+        let (live, mut total, prepared, hits) = {
+            let entries = lock(&self.entries);
+            let live: Vec<Arc<Plan>> = entries.live.iter().filter_map(Weak::upgrade).collect();
+            (live, entries.retired, entries.prepared, entries.hits)
+        };
+        for plan in &live {
+            total = sum(total, plan.executable.stats());
+        }
+        DeviceStats {
+            plans_prepared: prepared,
+            cache_hits: hits,
+            runs: total.runs,
+            submits: total.submits,
+            dispatches: total.dispatches,
+            host_steps: total.host_steps,
+        }
+    }
+}
+
+fn sum(a: ExecutableStats, b: ExecutableStats) -> ExecutableStats {
+    ExecutableStats {
+        runs: a.runs + b.runs,
+        submits: a.submits + b.submits,
+        dispatches: a.dispatches + b.dispatches,
+        host_steps: a.host_steps + b.host_steps,
+    }
+}
+
+/// Locks a mutex; the data of this crate's mutexes are whole at every point where a thread could panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

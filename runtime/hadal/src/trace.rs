@@ -1,0 +1,141 @@
+//! What is being traced on this thread.
+//!
+//! A traced function runs once, on placeholders, and what it records becomes a graph. While it runs, a *frame* says what reading and
+//! setting a variable means: the plan's state for `jit`, a parameter for a model, state captured from outside for a region of
+//! a loop.
+
+use crate::tensor::Tensor;
+use crate::tensor::node::{Fresh, Source};
+use crate::variable::Variable;
+use crate::{Error, Result};
+use hadal_graph::TensorType;
+use crate::device::Device;
+use std::cell::RefCell;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What is traced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A function of `jit`: variables are state of its plan.
+    Step,
+    /// A model: variables are frozen.
+    Model,
+    /// A region of a loop or branch: variables are those of the enclosing trace.
+    Region,
+}
+
+/// A variable that a traced function reads or sets.
+#[derive(Clone)]
+pub(crate) struct Used {
+    pub(crate) variable: Variable,
+    /// Stands for the value before the run.
+    pub(crate) before: Tensor,
+    /// The value after it, if it was set.
+    pub(crate) after: Option<Tensor>,
+}
+
+struct Frame {
+    scope: u64,
+    kind: Kind,
+    used: Vec<Used>,
+}
+
+thread_local! {
+    static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+}
+
+static SCOPES: AtomicU64 = AtomicU64::new(1);
+
+/// The number of the innermost trace; 0 outside of traces.
+pub(crate) fn scope() -> u64 {
+    FRAMES.with_borrow(|frames| frames.last().map_or(0, |f| f.scope))
+}
+
+/// Whether a step or a region is being traced.
+pub(crate) fn in_step() -> bool {
+    FRAMES.with_borrow(|frames| frames.iter().any(|f| f.kind == Kind::Step))
+}
+
+/// Runs `f` in a new frame; returns the frame's number, what `f` returned, and the variables it used.
+pub(crate) fn traced<R>(kind: Kind, f: impl FnOnce(u64) -> Result<R>) -> Result<(R, Vec<Used>)> {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            let frame = FRAMES.with_borrow_mut(|frames| frames.pop());
+            drop(frame);
+        }
+    }
+    let scope = SCOPES.fetch_add(1, Ordering::Relaxed);
+    FRAMES.with_borrow_mut(|frames| frames.push(Frame { scope, kind, used: Vec::new() }));
+    let leave = Leave;
+    let result = f(scope)?;
+    let used = FRAMES.with_borrow_mut(|frames| frames.last_mut().map(|f| std::mem::take(&mut f.used)));
+    drop(leave);
+    Ok((result, used.unwrap_or_default()))
+}
+
+/// A placeholder of the frame being traced.
+pub(crate) fn placeholder(
+    device: &Device,
+    ty: TensorType,
+    name: &str,
+    location: &'static Location<'static>,
+) -> Tensor {
+    Fresh::new(device, smallvec::smallvec![ty], location, Source::Placeholder(name.into())).into_tensor()
+}
+
+/// The value of a variable within the step being traced; `None` where no step is traced.
+pub(crate) fn read(variable: &Variable) -> Option<Tensor> {
+    let known = FRAMES.with_borrow(|frames| {
+        let frame = frames.iter().rev().find(|f| f.kind != Kind::Region)?;
+        if frame.kind != Kind::Step {
+            return None;
+        }
+        let used = frame.used.iter().find(|u| u.variable == *variable);
+        Some(used.map(|u| u.after.as_ref().unwrap_or(&u.before).clone()))
+    })?;
+    Some(known.unwrap_or_else(|| enter(variable)))
+}
+
+/// Sets a variable within the step being traced; `false` where none is. Errors: within models and regions.
+pub(crate) fn write(variable: &Variable, value: &Tensor) -> Result<bool> {
+    let kind = FRAMES.with_borrow(|frames| frames.last().map(|f| f.kind));
+    let refuse = |reason: &str| Err(Error::Variable { name: variable.name().into(), reason: reason.into() });
+    match kind {
+        None => return Ok(false),
+        Some(Kind::Model) => return refuse("a model's variables are frozen: it cannot be set while a model is traced"),
+        Some(Kind::Region) => return refuse("it cannot be set in a loop or branch\n  hint: carry it as state"),
+        Some(Kind::Step) => {}
+    }
+    if read(variable).is_none() {
+        return Ok(false);
+    }
+    let version = variable.version(value);
+    let previous = FRAMES.with_borrow_mut(|frames| {
+        let used = frames.last_mut().and_then(|f| f.used.iter_mut().find(|u| u.variable == *variable))?;
+        used.after.replace(version)
+    });
+    drop(previous);
+    Ok(true)
+}
+
+/// Makes a variable part of the step being traced.
+fn enter(variable: &Variable) -> Tensor {
+    let index = FRAMES.with_borrow(|frames| step(frames).map_or(0, |f| f.used.len()));
+    let before = variable.placeholder(&format!("v{index}"), scope_of_step());
+    FRAMES.with_borrow_mut(|frames| {
+        if let Some(frame) = frames.iter_mut().rev().find(|f| f.kind == Kind::Step) {
+            frame.used.push(Used { variable: variable.clone(), before: before.clone(), after: None });
+        }
+    });
+    before
+}
+
+fn step(frames: &[Frame]) -> Option<&Frame> {
+    frames.iter().rev().find(|f| f.kind == Kind::Step)
+}
+
+fn scope_of_step() -> u64 {
+    FRAMES.with_borrow(|frames| step(frames).map_or(0, |f| f.scope))
+}
