@@ -1,6 +1,6 @@
 //! From a step to the kernels that can run it.
 
-use crate::{Candidate, Capabilities, ShaderError, pointwise, reduce};
+use crate::{Candidate, Capabilities, ShaderError, contract, pointwise, reduce};
 use hadal_graph::Bindings;
 use hadal_graph::program::{Kernel, Program, Step};
 
@@ -18,6 +18,7 @@ pub fn candidates(
     match &step.kernel {
         Kernel::Pointwise(kernel) => pointwise::candidates(program, step, kernel, capabilities),
         Kernel::Reduce(kernel) => reduce::candidates(program, step, kernel, sizes, capabilities),
+        Kernel::Contract(kernel) => contract::candidates(program, step, kernel, sizes, capabilities),
         Kernel::Loop(_) | Kernel::Branch(_) => Err(ShaderError::Control { op: step.label.clone() }),
         _ => Err(ShaderError::Limits {
             op: step.label.clone(),

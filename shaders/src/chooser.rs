@@ -50,3 +50,59 @@ pub(crate) fn reduce(shape: &ReduceShape, capabilities: &Capabilities) -> Vec<&'
         false => workgroups.into_iter().chain(["reduce/row_per_thread"]).collect(),
     }
 }
+
+/// What decides between the variants of a contraction.
+pub(crate) struct ContractShape {
+    pub(crate) batches: i64,
+    pub(crate) rows: i64,
+    pub(crate) columns: i64,
+    pub(crate) depth: i64,
+    /// The accumulator has a `vec4`.
+    pub(crate) vector: bool,
+    /// B's neighbours in memory lie along k.
+    pub(crate) depth_is_contiguous: bool,
+}
+
+/// On a software device tiles in registers, since workgroup memory is as slow as any other there; on a GPU tiles in workgroup memory,
+/// and several threads an element where the result is thin.
+pub(crate) fn contract(shape: &ContractShape, capabilities: &Capabilities) -> Vec<&'static str> {
+    let thin = shape.rows == 1 || shape.columns == 1;
+    let elements = shape.batches * shape.rows * shape.columns;
+    let gemv = if shape.depth_is_contiguous || shape.rows == 1 && shape.columns == 1 {
+        ["contract/gemv_k", "contract/gemv_n"]
+    } else {
+        ["contract/gemv_n", "contract/gemv_k"]
+    };
+    let mut variants = Vec::new();
+    if capabilities.software {
+        // Threads of a workgroup share the operand that they do not walk, so they walk the longer side.
+        let registers = match shape.rows > 2 * shape.columns {
+            true => ["contract/register_8x8_m", "contract/register_8x8_n"],
+            false => ["contract/register_8x8_n", "contract/register_8x8_m"],
+        };
+        if shape.vector && shape.rows > 2 && shape.columns > 2 {
+            variants.extend(registers);
+        }
+        if shape.vector && shape.columns > 2 {
+            variants.push("contract/register_1x8");
+        }
+        variants.push("contract/scalar");
+        if elements <= 16 && shape.depth >= 1024 {
+            variants.insert(0, gemv[0]);
+        } else {
+            variants.push(gemv[0]);
+        }
+    } else {
+        if thin && shape.depth >= 64 {
+            variants.extend(gemv);
+        }
+        if shape.vector && capabilities.max_invocations >= 128 && capabilities.workgroup_memory >= 8192 {
+            variants.push("contract/tiled_64x64");
+        }
+        if shape.vector {
+            variants.push("contract/register_8x8_n");
+        }
+        variants.push("contract/scalar");
+    }
+    variants
+}

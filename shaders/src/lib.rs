@@ -4,6 +4,7 @@
 mod candidates;
 mod chooser;
 mod combine;
+mod contract;
 mod domain;
 mod evaluate;
 mod launch;

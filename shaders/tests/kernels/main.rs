@@ -1,6 +1,7 @@
 //! Every kernel variant against loops on the host, on a Vulkan device, and against naga's validator.
 
 mod case;
+mod contract;
 mod device;
 mod files;
 mod pointwise;

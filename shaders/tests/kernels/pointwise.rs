@@ -2,8 +2,7 @@
 
 use crate::case::{Case, floats, ints, load, noise, store};
 use hadal_graph::program::{
-    Affine, BinaryOp, Body, Guard, IndexMap, Indirect, Instr, Kernel, Pointwise, PointwiseProgram, Store,
-    UnaryOp,
+    Affine, BinaryOp, Body, Guard, IndexMap, Indirect, Instr, Kernel, Pointwise, PointwiseProgram, UnaryOp,
 };
 use hadal_graph::{DType, Dim, Scalar, Shape};
 

@@ -1,0 +1,284 @@
+// Contraction with an 8x8 tile of C in the registers of each thread and no workgroup memory. A workgroup is a strip of LANES_M by
+// LANES_N tiles, so that its threads share what they read of one operand.
+
+//: hook bindings
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> c: array<f32>;
+@group(0) @binding(3) var<uniform> params: array<vec4<u32>, 1>;
+//: end
+
+//: hook constants
+const LANES_M: u32 = 1u;
+const LANES_N: u32 = 8u;
+//: end
+const WORKGROUP: u32 = LANES_M * LANES_N;
+
+//: hook sizes
+fn batches() -> u32 {
+    return 1u;
+}
+
+fn rows() -> u32 {
+    return params[0].x;
+}
+
+fn columns() -> u32 {
+    return params[0].y;
+}
+
+fn depth() -> u32 {
+    return params[0].z;
+}
+//: end
+
+//: hook types
+alias Acc = f32;
+alias Acc4 = vec4<f32>;
+//: end
+
+// Four rows of four.
+struct Block {
+    x: Acc4,
+    y: Acc4,
+    z: Acc4,
+    w: Acc4,
+}
+
+// Element (m, k) of A.
+fn load_a(batch: u32, m: u32, k: u32) -> Acc {
+    //: hook load_a
+    return a[m * depth() + k];
+    //: end
+}
+
+// Element (k, n) of B.
+fn load_b(batch: u32, k: u32, n: u32) -> Acc {
+    //: hook load_b
+    return b[k * columns() + n];
+    //: end
+}
+
+//: hook layout
+// Whether A's neighbours in memory lie along m, and B's along k, instead of along k and n.
+const A_ALONG_M: bool = false;
+const B_ALONG_K: bool = false;
+//: end
+
+// Four neighbours of A from (m, k): along k, or along m if `A_ALONG_M`. What lies behind the end of m repeats what is inside.
+fn load_a4(batch: u32, m: u32, k: u32) -> Acc4 {
+    //: hook load_a4
+    let row = min(m, rows() - 1u);
+    return Acc4(
+        load_a(batch, row, k),
+        load_a(batch, row, k + 1u),
+        load_a(batch, row, k + 2u),
+        load_a(batch, row, k + 3u),
+    );
+    //: end
+}
+
+// Four neighbours of B from (k, n): along n, or along k if `B_ALONG_K`. What lies behind the end of n repeats what is inside.
+fn load_b4(batch: u32, k: u32, n: u32) -> Acc4 {
+    //: hook load_b4
+    let last = columns() - 1u;
+    return Acc4(
+        load_b(batch, k, min(n, last)),
+        load_b(batch, k, min(n + 1u, last)),
+        load_b(batch, k, min(n + 2u, last)),
+        load_b(batch, k, min(n + 3u, last)),
+    );
+    //: end
+}
+
+fn transposed(b: Block) -> Block {
+    return Block(
+        Acc4(b.x.x, b.y.x, b.z.x, b.w.x),
+        Acc4(b.x.y, b.y.y, b.z.y, b.w.y),
+        Acc4(b.x.z, b.y.z, b.z.z, b.w.z),
+        Acc4(b.x.w, b.y.w, b.z.w, b.w.w),
+    );
+}
+
+// Elements (m, k) to (m, k + 3) of A, all of them inside.
+fn load_a_row(batch: u32, m: u32, k: u32) -> Acc4 {
+    if A_ALONG_M {
+        return Acc4(load_a(batch, m, k), load_a(batch, m, k + 1u), load_a(batch, m, k + 2u), load_a(batch, m, k + 3u));
+    }
+    return load_a4(batch, m, k);
+}
+
+// Rows m to m + 3 and columns k to k + 3 of A; k + 3 is inside.
+fn load_a_block(batch: u32, m: u32, k: u32) -> Block {
+    if A_ALONG_M {
+        return transposed(Block(
+            load_a4(batch, m, k),
+            load_a4(batch, m, k + 1u),
+            load_a4(batch, m, k + 2u),
+            load_a4(batch, m, k + 3u),
+        ));
+    }
+    return Block(
+        load_a4(batch, m, k),
+        load_a4(batch, m + 1u, k),
+        load_a4(batch, m + 2u, k),
+        load_a4(batch, m + 3u, k),
+    );
+}
+
+// Rows k to k + 3 and columns n to n + 3 of B; k + 3 is inside.
+fn load_b_block(batch: u32, k: u32, n: u32) -> Block {
+    if B_ALONG_K {
+        return transposed(Block(
+            load_b4(batch, k, n),
+            load_b4(batch, k, n + 1u),
+            load_b4(batch, k, n + 2u),
+            load_b4(batch, k, n + 3u),
+        ));
+    }
+    return Block(
+        load_b4(batch, k, n),
+        load_b4(batch, k + 1u, n),
+        load_b4(batch, k + 2u, n),
+        load_b4(batch, k + 3u, n),
+    );
+}
+
+// Like `load_a_row` where k + 3 may lie behind the end: what is outside is zero.
+fn edge_a_row(batch: u32, m: u32, k: u32) -> Acc4 {
+    let row = min(m, rows() - 1u);
+    var result = Acc4();
+    if k < depth() {
+        result.x = load_a(batch, row, k);
+    }
+    if k + 1u < depth() {
+        result.y = load_a(batch, row, k + 1u);
+    }
+    if k + 2u < depth() {
+        result.z = load_a(batch, row, k + 2u);
+    }
+    if k + 3u < depth() {
+        result.w = load_a(batch, row, k + 3u);
+    }
+    return result;
+}
+
+fn edge_a_block(batch: u32, m: u32, k: u32) -> Block {
+    return Block(
+        edge_a_row(batch, m, k),
+        edge_a_row(batch, m + 1u, k),
+        edge_a_row(batch, m + 2u, k),
+        edge_a_row(batch, m + 3u, k),
+    );
+}
+
+// One row of B, element by element; a row behind the end is zero.
+fn edge_b_row(batch: u32, k: u32, n: u32) -> Acc4 {
+    if k >= depth() {
+        return Acc4();
+    }
+    let last = columns() - 1u;
+    return Acc4(
+        load_b(batch, k, min(n, last)),
+        load_b(batch, k, min(n + 1u, last)),
+        load_b(batch, k, min(n + 2u, last)),
+        load_b(batch, k, min(n + 3u, last)),
+    );
+}
+
+fn edge_b_block(batch: u32, k: u32, n: u32) -> Block {
+    return Block(
+        edge_b_row(batch, k, n),
+        edge_b_row(batch, k + 1u, n),
+        edge_b_row(batch, k + 2u, n),
+        edge_b_row(batch, k + 3u, n),
+    );
+}
+
+// One row of a times the block b, added to one row of sums.
+fn row_multiply_add(a: Acc4, b: Block, sum: Acc4) -> Acc4 {
+    return sum + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}
+
+// a · b + sum.
+fn block_multiply_add(a: Block, b: Block, sum: Block) -> Block {
+    return Block(
+        row_multiply_add(a.x, b, sum.x),
+        row_multiply_add(a.y, b, sum.y),
+        row_multiply_add(a.z, b, sum.z),
+        row_multiply_add(a.w, b, sum.w),
+    );
+}
+
+// Finishes and stores element (m, n) of C.
+fn store(batch: u32, m: u32, n: u32, sum: Acc) {
+    //: hook store
+    c[m * columns() + n] = sum;
+    //: end
+}
+
+// Finishes and stores elements (m, n) to (m, n + 3) of C, as far as they are inside.
+fn store_row(batch: u32, m: u32, n: u32, sum: Acc4) {
+    if m >= rows() {
+        return;
+    }
+    for (var j = 0u; j < min(4u, columns() - min(n, columns())); j++) {
+        store(batch, m, n + j, sum[j]);
+    }
+}
+
+fn store_block(batch: u32, m: u32, n: u32, sum: Block) {
+    store_row(batch, m, n, sum.x);
+    store_row(batch, m + 1u, n, sum.y);
+    store_row(batch, m + 2u, n, sum.z);
+    store_row(batch, m + 3u, n, sum.w);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let strips_m = (rows() + 8u * LANES_M - 1u) / (8u * LANES_M);
+    let strips_n = (columns() + 8u * LANES_N - 1u) / (8u * LANES_N);
+    let strip = group.x + group.y * groups.x;
+    if strip >= batches() * strips_m * strips_n {
+        return;
+    }
+    let batch = strip / (strips_m * strips_n);
+    let m = (strip / strips_n % strips_m * LANES_M + local / LANES_N) * 8u;
+    let n = (strip % strips_n * LANES_N + local % LANES_N) * 8u;
+    if m >= rows() || n >= columns() {
+        return;
+    }
+    var c00 = Block();
+    var c01 = Block();
+    var c10 = Block();
+    var c11 = Block();
+    let whole = depth() & 0xfffffffcu;
+    for (var k = 0u; k < whole; k += 4u) {
+        let b0 = load_b_block(batch, k, n);
+        let b1 = load_b_block(batch, k, n + 4u);
+        let a0 = load_a_block(batch, m, k);
+        c00 = block_multiply_add(a0, b0, c00);
+        c01 = block_multiply_add(a0, b1, c01);
+        let a1 = load_a_block(batch, m + 4u, k);
+        c10 = block_multiply_add(a1, b0, c10);
+        c11 = block_multiply_add(a1, b1, c11);
+    }
+    if whole < depth() {
+        let b0 = edge_b_block(batch, whole, n);
+        let b1 = edge_b_block(batch, whole, n + 4u);
+        let a0 = edge_a_block(batch, m, whole);
+        let a1 = edge_a_block(batch, m + 4u, whole);
+        c00 = block_multiply_add(a0, b0, c00);
+        c01 = block_multiply_add(a0, b1, c01);
+        c10 = block_multiply_add(a1, b0, c10);
+        c11 = block_multiply_add(a1, b1, c11);
+    }
+    store_block(batch, m, n, c00);
+    store_block(batch, m, n + 4u, c01);
+    store_block(batch, m + 4u, n, c10);
+    store_block(batch, m + 4u, n + 4u, c11);
+}

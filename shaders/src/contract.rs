@@ -1,0 +1,320 @@
+//! Matrix multiplication and convolution.
+
+use crate::chooser::{self, ContractShape};
+use crate::domain::{Maps, collapse, print_coordinates};
+use crate::evaluate::{Scope, print_body, print_program};
+use crate::module::{Module, groups_of};
+use crate::operators::{binary, cast, wrap};
+use crate::template::Hooks;
+use crate::types::{Kind, literal};
+use crate::{Candidate, Capabilities, Launch, ShaderError};
+use hadal_graph::program::{Affine, BinaryOp, Contract, Instr, Operand, Program, Reg, Step};
+use hadal_graph::{Bindings, DType, Dim, Scalar};
+use std::fmt::Write;
+
+/// Positions of the groups of axes.
+const BATCH: usize = 0;
+const M: usize = 1;
+const N: usize = 2;
+const K: usize = 3;
+
+/// The kernels of a contraction, best first.
+pub(crate) fn candidates(
+    program: &Program,
+    step: &Step,
+    kernel: &Contract,
+    sizes: &Bindings,
+    capabilities: &Capabilities,
+) -> Result<Vec<Candidate>, ShaderError> {
+    let mut kernel = kernel.clone();
+    let mut axes = [kernel.batch.0.clone(), kernel.m.0.clone(), kernel.n.0.clone(), kernel.k.0.clone()];
+    let mut maps = [
+        Maps::of_program(&mut kernel.a.program, &[BATCH, M, K]),
+        Maps::of_program(&mut kernel.b.program, &[BATCH, K, N]),
+        Maps::of_body(&mut kernel.epilogue, &[BATCH, M, N]),
+    ];
+    collapse(&mut axes, &mut maps);
+    let extents = [BATCH, M, N, K].map(|group| axes[group].iter().cloned().product::<Dim>());
+    let contraction = Contraction { kernel, axes, extents };
+
+    let kind = Module::new(program, step, capabilities).kind(contraction.dtype())?;
+    let [batches, rows, columns, depth] = &contraction.extents;
+    let shape = ContractShape {
+        batches: batches.eval(sizes)?,
+        rows: rows.eval(sizes)?,
+        columns: columns.eval(sizes)?,
+        depth: depth.eval(sizes)?,
+        vector: kind.has_vec4(),
+        depth_is_contiguous: contraction.is_contiguous_along_depth(Side::B),
+    };
+    chooser::contract(&shape, capabilities)
+        .into_iter()
+        .map(|variant| {
+            let launch = contraction.specialise(Module::new(program, step, capabilities), variant)?;
+            Ok(Candidate { variant, launches: vec![launch], scratch: Vec::new() })
+        })
+        .collect()
+}
+
+struct Contraction {
+    kernel: Contract,
+    /// Collapsed axes by group.
+    axes: [Vec<Dim>; 4],
+    /// Number of coordinates by group.
+    extents: [Dim; 4],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    A,
+    B,
+}
+
+/// The axis along which an operand's elements are neighbours, four at a time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum VectorAxis {
+    /// Along k.
+    Depth,
+    /// Along m for A, n for B.
+    Free,
+}
+
+impl Contraction {
+    /// In which products are formed and added.
+    fn dtype(&self) -> DType {
+        self.kernel.dtype.accumulator()
+    }
+
+    fn specialise(&self, mut module: Module, variant: &'static str) -> Result<Launch, ShaderError> {
+        let [batches, rows, columns, depth] = &self.extents;
+        let mut hooks = Hooks::default();
+        let mut text = String::new();
+        for (name, extent) in [("batches", batches), ("rows", rows), ("columns", columns), ("depth", depth)] {
+            let _ = writeln!(text, "fn {name}() -> u32 {{\n    return {};\n}}\n", module.size(extent));
+        }
+        hooks.set("sizes", text.trim_end());
+
+        let (template, workgroups) = match variant {
+            "contract/register_8x8_n" | "contract/register_8x8_m" => {
+                let (m, n) = if variant.ends_with('n') { (1, 8) } else { (8, 1) };
+                hooks.set("constants", format!("const LANES_M: u32 = {m}u;\nconst LANES_N: u32 = {n}u;"));
+                let strips = groups_of(rows, 8 * m) * groups_of(columns, 8 * n);
+                (include_str!("../kernels/contract_register_8x8.wgsl"), batches * strips)
+            }
+            "contract/register_1x8" => {
+                let strips = batches * rows * groups_of(columns, 8);
+                (include_str!("../kernels/contract_register_1x8.wgsl"), groups_of(&strips, 8))
+            }
+            "contract/tiled_64x64" => {
+                let tiles = groups_of(rows, 64) * groups_of(columns, 64);
+                (include_str!("../kernels/contract_tiled.wgsl"), batches * tiles)
+            }
+            "contract/gemv_k" | "contract/gemv_n" => {
+                let (elements, slices) = if variant.ends_with('k') { (1, 64) } else { (16, 8) };
+                hooks.set(
+                    "constants",
+                    format!("const ELEMENTS: u32 = {elements}u;\nconst SLICES: u32 = {slices}u;"),
+                );
+                let total = batches * rows * columns;
+                (include_str!("../kernels/contract_gemv.wgsl"), groups_of(&total, elements))
+            }
+            _ => {
+                let total = batches * rows * columns;
+                (include_str!("../kernels/contract_scalar.wgsl"), groups_of(&total, 64))
+            }
+        };
+
+        if template.contains("struct Block") {
+            self.print_blocks(&mut module, &mut hooks)?;
+        } else {
+            self.print_scalar(&mut module, &mut hooks)?;
+        }
+        for (name, side) in [("load_a", Side::A), ("load_b", Side::B)] {
+            let mut text = String::new();
+            let coordinates = self.coordinates(&mut module, side, ["m", "k", "n"], "", &mut text);
+            let operand = self.operand(side);
+            let scope = Scope { coordinates: &coordinates, ..Scope::default() };
+            let value =
+                print_program(&mut module, &operand.program, &[operand.value], &scope, &mut text)?.remove(0);
+            let _ = writeln!(text, "    return {};", cast(&value, operand.dtype(), self.dtype()));
+            hooks.set(name, text);
+        }
+        module.finish(variant, template, hooks, workgroups)
+    }
+
+    /// Whether neighbours along k are neighbours in memory.
+    fn is_contiguous_along_depth(&self, side: Side) -> bool {
+        let last = self.axes[BATCH].len() + self.axes[K].len();
+        let last = if side == Side::A { last + self.axes[M].len() } else { last };
+        let program = &self.operand(side).program;
+        !self.axes[K].is_empty()
+            && program.instrs.iter().any(|typed| match &typed.instr {
+                Instr::Load { map, .. } => map.address.coefficients[last - 1].is(1),
+                _ => false,
+            })
+    }
+
+    fn operand(&self, side: Side) -> &Operand {
+        match side {
+            Side::A => &self.kernel.a,
+            Side::B => &self.kernel.b,
+        }
+    }
+
+    /// Prints the coordinates of an operand's domain at linear numbers `batch` and `[m, k, n]`.
+    fn coordinates(
+        &self,
+        module: &mut Module,
+        side: Side,
+        [m, k, n]: [&str; 3],
+        suffix: &str,
+        out: &mut String,
+    ) -> Vec<String> {
+        let mut names =
+            print_coordinates(module, &self.axes[BATCH], "batch", &format!("batch{suffix}_"), out);
+        let (first, second) = match side {
+            Side::A => ((M, m, "m"), (K, k, "k")),
+            Side::B => ((K, k, "k"), (N, n, "n")),
+        };
+        for (group, index, name) in [first, second] {
+            names.extend(print_coordinates(
+                module,
+                &self.axes[group],
+                index,
+                &format!("{name}{suffix}_"),
+                out,
+            ));
+        }
+        names
+    }
+
+    /// The hooks of kernels that work on single elements.
+    fn print_scalar(&self, module: &mut Module, hooks: &mut Hooks) -> Result<(), ShaderError> {
+        let dtype = self.dtype();
+        let product = binary(BinaryOp::Mul, "x", "y", dtype);
+        hooks.set(
+            "scalar",
+            format!(
+                "alias Acc = {};\n\nfn zero() -> Acc {{\n    return {};\n}}\n\nfn multiply_add(x: Acc, y: Acc, sum: Acc) -> Acc {{\n    return {};\n}}",
+                module.kind(dtype)?.wgsl(),
+                literal(Scalar::zero(dtype), dtype),
+                binary(BinaryOp::Add, &product, "sum", dtype),
+            ),
+        );
+        hooks.set("add", format!("    return {};", binary(BinaryOp::Add, "x", "y", dtype)));
+        hooks.set("store", self.store(module)?);
+        Ok(())
+    }
+
+    /// The hooks of kernels that work on blocks of 4x4.
+    fn print_blocks(&self, module: &mut Module, hooks: &mut Hooks) -> Result<(), ShaderError> {
+        let element = module.kind(self.dtype())?.wgsl();
+        hooks.set("types", format!("alias Acc = {element};\nalias Acc4 = vec4<{element}>;"));
+        let vectors = [self.vector(module, Side::A)?, self.vector(module, Side::B)?];
+        for vector in vectors.iter().flatten() {
+            module.read_as_vec4(vector.operand)?;
+        }
+        let [a_along_m, b_along_k] = [(Side::A, VectorAxis::Free), (Side::B, VectorAxis::Depth)]
+            .map(|(side, axis)| vectors[side as usize].as_ref().is_some_and(|v| v.axis == axis));
+        hooks.set(
+            "layout",
+            format!(
+                "// Whether A's neighbours in memory lie along m, and B's along k, instead of along k and n.\nconst A_ALONG_M: bool = {a_along_m};\nconst B_ALONG_K: bool = {b_along_k};"
+            ),
+        );
+        for (side, name) in [(Side::A, "load_a4"), (Side::B, "load_b4")] {
+            let Some(vector) = &vectors[side as usize] else { continue };
+            // Along the free axis the extent is a multiple of 4, so a group is inside as a whole or not at all.
+            let (index, extent) = if side == Side::A { ("m", "rows()") } else { ("n", "columns()") };
+            let width = if vector.axis == VectorAxis::Free { 4 } else { 1 };
+            let mut text = format!("    let inside = min({index}, {extent} - {width}u);\n");
+            let names = if side == Side::A { ["inside", "k", ""] } else { ["", "k", "inside"] };
+            let coordinates = self.coordinates(module, side, names, "", &mut text);
+            let address = module.affine(&vector.address, &coordinates);
+            let _ = writeln!(text, "    return {};", module.load_vec4(vector.operand, &address)?);
+            hooks.set(name, text);
+        }
+        hooks.set("store", self.store(module)?);
+        Ok(())
+    }
+
+    /// The body of `store(batch, m, n, sum)`.
+    fn store(&self, module: &mut Module) -> Result<String, ShaderError> {
+        let mut text = String::new();
+        let mut coordinates = print_coordinates(module, &self.axes[BATCH], "batch", "batch_", &mut text);
+        coordinates.extend(print_coordinates(module, &self.axes[M], "m", "m_", &mut text));
+        coordinates.extend(print_coordinates(module, &self.axes[N], "n", "n_", &mut text));
+        let _ = writeln!(
+            text,
+            "    let acc = {};",
+            wrap(&cast("sum", self.dtype(), self.kernel.dtype), self.kernel.dtype)
+        );
+        let accumulators = ["acc".to_string()];
+        let scope = Scope { coordinates: &coordinates, accumulators: &accumulators, ..Scope::default() };
+        print_body(module, &self.kernel.epilogue, &scope, &mut text)?;
+        Ok(text)
+    }
+
+    /// Whether four neighbours of an operand can be loaded as one `vec4`: the operand is a plain load, perhaps widened, and neighbours in
+    /// memory are neighbours along one axis, in groups of four that start at multiples of four.
+    fn vector(&self, module: &Module, side: Side) -> Result<Option<Vector>, ShaderError> {
+        let operand = self.operand(side);
+        let Some((position, address)) = widened_load(operand, self.dtype()) else { return Ok(None) };
+        if module.is_written(position) || module.vec4_element(module.read_storage(position)?).is_none() {
+            return Ok(None);
+        }
+        let axis = self.vector_axis(side, address);
+        Ok(axis.map(|axis| Vector { axis, operand: position, address: address.clone() }))
+    }
+
+    fn vector_axis(&self, side: Side, address: &Affine) -> Option<VectorAxis> {
+        let four = Dim::from(4);
+        let groups = if side == Side::A { [BATCH, M, K] } else { [BATCH, K, N] };
+        let mut start = 0;
+        let mut found = None;
+        for group in groups {
+            let end = start + self.axes[group].len();
+            if end > start && group != BATCH && address.coefficients[end - 1].is(1) {
+                found = Some((group, end - 1));
+            }
+            start = end;
+        }
+        let (group, axis) = found?;
+        let others = address.coefficients.iter().enumerate().filter(|(a, _)| *a != axis).map(|(_, c)| c);
+        if others.chain([&address.offset]).any(|c| c.exact_div(&four).is_none()) {
+            return None;
+        }
+        let last = self.axes[group].last()?;
+        let whole = last.exact_div(&four).is_some();
+        match group {
+            K if whole || self.axes[K].len() == 1 => Some(VectorAxis::Depth),
+            M | N if whole => Some(VectorAxis::Free),
+            _ => None,
+        }
+    }
+}
+
+/// A `vec4` load of an operand.
+struct Vector {
+    axis: VectorAxis,
+    operand: usize,
+    address: Affine,
+}
+
+/// The load that an operand is, if what comes after it only widens within one register type up to `dtype`.
+fn widened_load(operand: &Operand, dtype: DType) -> Option<(usize, &Affine)> {
+    let program = &operand.program;
+    let widens =
+        |from: DType, to: DType| Kind::of(from) == Kind::of(to) && (from == to || from.size() < to.size());
+    let mut reg: Reg = operand.value;
+    if !widens(program.dtype(reg), dtype) {
+        return None;
+    }
+    while let Instr::Cast(x) = program.instrs[reg].instr {
+        if !widens(program.dtype(x), program.dtype(reg)) {
+            return None;
+        }
+        reg = x;
+    }
+    program.as_plain_load(reg)
+}
