@@ -1,2 +1,42 @@
-//! Placeholder page.
-fn main() {}
+//! The `hadal` command.
+//!
+//! Every command is a file of its own: [`devices`], [`run`], [`inspect`], [`verify`], [`embed`], [`pull`], [`demo`]. Around them stand
+//!
+//! - [`arguments`]: what a person may type;
+//! - [`failure`]: how an error looks — one line that says what is wrong, one that says what to do — and the exit code it gives;
+//! - [`scratch`]: files that appear under their name only when they are whole, and are gone after Ctrl-C;
+//! - [`terminal`]: tables and progress; progress is written to standard error and only where that is a terminal;
+//! - [`home`]: where models are kept.
+//!
+//! Results are written to standard output, as text for people or with `--json` as JSON for machines; all else goes to standard error.
+//! The exit code is 0 for success, 1 for an error or for backends that disagree, 2 for a command that cannot be understood, 130 after Ctrl-C.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod failure;
+mod home;
+mod pull;
+mod scratch;
+mod terminal;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut out = std::io::stdout().lock();
+    let result = scratch::clear_on_interrupt().and_then(|()| dispatch(&arguments, &mut out));
+    match result.and_then(|code| out.flush().map(|()| code).map_err(Into::into)) {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}
+
+fn dispatch(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Pull(given) => pull::command(given, global, out),
+    }
+}

@@ -221,6 +221,17 @@ impl Graph {
         self.nodes[node].location = location;
     }
 
+    /// Gives all nodes from number `first` on, the name of `of` with `suffix`, and its location.
+    pub(crate) fn attribute(&mut self, first: usize, of: NodeId, suffix: &str) {
+        let name: Option<Arc<str>> =
+            self.nodes[of].name.as_ref().map(|name| format!("{name}{suffix}").into());
+        let location = self.nodes[of].location.clone();
+        for index in first..self.nodes.len() {
+            let node = &mut self.nodes[NodeId::new(index)];
+            (node.name, node.location) = (name.clone(), location.clone());
+        }
+    }
+
     /// Nodes that outputs and assigns keep alive: `live[i]` for node i. Inputs are always live.
     pub fn live(&self) -> Vec<bool> {
         let mut live = vec![false; self.nodes.len()];

@@ -62,14 +62,12 @@ pub trait Operator {
     }
 
     /// The gradient of each input, from those of the results; `None` where an input gets none (it is an integer, or the gradient is zero).
-    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
-        Err(cx.no_gradient("no rule is known"))
-    }
+    /// Errors: `NoGradient`, with the reason, for an op that is not differentiated.
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError>;
 
-    /// Reference semantics on host arrays: floats in `f64`, rounded to the result's dtype by the caller; integers exact.
-    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
-        Err(OpError::Attribute(format!("no reference for results {:?}", cx.types)))
-    }
+    /// Reference semantics on host arrays: floats in `f64`, integers in `i128`; the caller rounds and wraps them to the result's dtype.
+    /// Composites say what they compute directly, not by their decomposition, which is tested against it.
+    fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError>;
 }
 
 /// One result.

@@ -8,7 +8,9 @@
 //! | ONNX / PyTorch | `Attention` / `torch.nn.functional.scaled_dot_product_attention` |
 //! | paper | Vaswani et al., 2017; without the score matrix: Dao et al., "FlashAttention", 2022 |
 
+use super::AttentionBackward;
 use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
 use crate::graph::{Graph, NodeId};
 use crate::op::check_equal;
 use crate::op::reduction::reduce_floats;
@@ -135,6 +137,26 @@ impl Operator for Attention {
         }
         let rows = cx.extents(&cx.types[1].shape)?;
         Ok(vec![Array::floats(q.dtype, cx.shape()?, result), Array::floats(DType::F32, rows, lse)])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let masked = cx.needs.len() > 3;
+        let (Some(d), None, false) = (cx.gradients[0], cx.gradients[1], masked && cx.needs[3]) else {
+            return cx.by_decomposition();
+        };
+        let [q, k, v] = [cx.input(0), cx.input(1), cx.input(2)];
+        let mask = masked.then(|| cx.input(3));
+        let result = cx.graph.project(cx.node, 0)?;
+        let lse = cx.graph.project(cx.node, 1)?;
+        let backward = AttentionBackward { scale: self.scale, causal: self.causal };
+        let inputs: Vec<NodeId> = [q, k, v, result, lse, d].into_iter().chain(mask).collect();
+        let node = cx.graph.apply(backward, &inputs)?;
+        let mut gradients = Vec::new();
+        for index in 0..3 {
+            gradients.push(Some(cx.graph.project(node, index)?));
+        }
+        gradients.extend(mask.map(|_| None));
+        Ok(gradients)
     }
 }
 

@@ -11,6 +11,7 @@ use super::attention::causal_mask;
 use super::attention::{Attention, Sizes};
 use crate::Scalar;
 use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
 use crate::graph::{Graph, NodeId};
 use crate::op::{Infer, Operator, Types};
 use crate::program::{ReduceOp, UnaryOp};
@@ -109,5 +110,9 @@ impl Operator for AttentionBackward {
         }
         let array = |i: usize, values| Array::floats(cx.types[i].dtype, cx.inputs[i].shape.clone(), values);
         Ok(vec![array(0, d_q), array(1, d_k), array(2, d_v)])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        cx.by_decomposition()
     }
 }

@@ -8,8 +8,10 @@
 
 use crate::Shape;
 use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
 use crate::graph::{Graph, NodeId};
 use crate::op::LogSoftmax;
+use crate::op::Softmax;
 use crate::op::movement::check_index;
 use crate::op::movement::in_range;
 use crate::op::reduction::reduce_floats;
@@ -68,5 +70,21 @@ impl Operator for CrossEntropy {
             losses.push(libm::log(sum) + max - row[target]);
         }
         Ok(vec![Array::floats(logits.dtype, [rows], losses)])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (logits, targets, d, ty) = (cx.input(0), cx.input(1), cx.gradient()?, cx.input_type(0));
+        let inner = ty.dtype.accumulator();
+        let g = &mut *cx.graph;
+        let (logits, d) = (g.cast(logits, inner)?, g.cast(d, inner)?);
+        let softmax = g.apply(Softmax { axis: 1 }, &[logits])?;
+        let classes = g.iota(ty.shape.clone(), 1, g.dtype(targets))?;
+        let targets = g.unsqueeze(targets, 1)?;
+        let chosen = g.compare(CompareOp::Eq, classes, targets)?;
+        let one_hot = g.cast(chosen, inner)?;
+        let excess = g.sub(softmax, one_hot)?;
+        let d = g.unsqueeze(d, 1)?;
+        let gradient = g.mul(excess, d)?;
+        Ok(vec![Some(g.cast(gradient, ty.dtype)?), None])
     }
 }

@@ -9,6 +9,7 @@
 //! | paper | Srivastava et al., JMLR 15, 2014 |
 
 use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
 use crate::graph::{Graph, NodeId};
 use crate::op::RandomBits;
 use crate::op::leaf::random_words;
@@ -78,5 +79,10 @@ impl Operator for Dropout {
             x.shape.clone(),
             x.as_floats()?.iter().zip(words).map(keep).collect(),
         )])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (key, d) = (cx.input(1), cx.gradient()?);
+        Ok(vec![Some(cx.graph.apply(self.clone(), &[d, key])?), None])
     }
 }

@@ -10,10 +10,11 @@
 
 use crate::Scalar;
 use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
 use crate::graph::{Graph, NodeId};
 use crate::op::pointwise::check_vector;
 use crate::op::{Infer, Operator, Types, one};
-use crate::program::UnaryOp;
+use crate::program::{ReduceOp, UnaryOp};
 use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
 
@@ -45,15 +46,7 @@ impl Operator for LayerNorm {
         let x = graph.cast(inputs[0], inner)?;
         let weight = graph.cast(inputs[1], inner)?;
         let bias = graph.cast(inputs[2], inner)?;
-        let last = graph.shape(x).rank() - 1;
-        let mean = graph.mean_keep(x, &[last])?;
-        let centred = graph.sub(x, mean)?;
-        let square = graph.mul(centred, centred)?;
-        let variance = graph.mean_keep(square, &[last])?;
-        let epsilon = graph.scalar(self.epsilon.to_f64(), inner)?;
-        let stable = graph.add(variance, epsilon)?;
-        let scale = graph.unary(UnaryOp::Rsqrt, stable)?;
-        let normal = graph.mul(centred, scale)?;
+        let (normal, _) = self.normalise(graph, x)?;
         let weighted = graph.mul(normal, weight)?;
         let result = graph.add(weighted, bias)?;
         Ok(Some(vec![graph.cast(result, dtype)?]))
@@ -73,5 +66,47 @@ impl Operator for LayerNorm {
             }
         }
         Ok(vec![Array::floats(x.dtype, x.shape.clone(), values)])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (x, weight, d) = (cx.input(0), cx.input(1), cx.gradient()?);
+        let (dtype, rank) = (cx.input_type(0).dtype, cx.input_type(0).rank());
+        let inner = dtype.accumulator();
+        let g = &mut *cx.graph;
+        let (x, weight, d) = (g.cast(x, inner)?, g.cast(weight, inner)?, g.cast(d, inner)?);
+        let last = rank - 1;
+        let rows: Vec<usize> = (0..last).collect();
+        let (normal, scale) = self.normalise(g, x)?;
+        let d_normal = g.mul(d, weight)?;
+        let mean = g.mean_keep(d_normal, &[last])?;
+        let product = g.mul(d_normal, normal)?;
+        let along = g.mean_keep(product, &[last])?;
+        let along = g.mul(normal, along)?;
+        let centred = g.sub(d_normal, mean)?;
+        let centred = g.sub(centred, along)?;
+        let d_x = g.mul(centred, scale)?;
+        let scaled = g.mul(d, normal)?;
+        let d_weight = g.reduce(ReduceOp::Sum, scaled, &rows)?;
+        let d_bias = g.reduce(ReduceOp::Sum, d, &rows)?;
+        let mut gradients = Vec::new();
+        for gradient in [d_x, d_weight, d_bias] {
+            gradients.push(Some(g.cast(gradient, dtype)?));
+        }
+        Ok(gradients)
+    }
+}
+
+impl LayerNorm {
+    /// `(x - mean) · scale` and `scale = 1 / sqrt(variance + epsilon)`.
+    fn normalise(&self, graph: &mut Graph, x: NodeId) -> Result<(NodeId, NodeId), GraphError> {
+        let last = graph.shape(x).rank() - 1;
+        let mean = graph.mean_keep(x, &[last])?;
+        let centred = graph.sub(x, mean)?;
+        let square = graph.mul(centred, centred)?;
+        let variance = graph.mean_keep(square, &[last])?;
+        let epsilon = graph.scalar(self.epsilon.to_f64(), graph.dtype(x))?;
+        let stable = graph.add(variance, epsilon)?;
+        let scale = graph.unary(UnaryOp::Rsqrt, stable)?;
+        Ok((graph.mul(centred, scale)?, scale))
     }
 }

@@ -8,6 +8,7 @@
 //! | ONNX / PyTorch | `LogSoftmax` / `torch.log_softmax` |
 
 use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
 use crate::graph::{Graph, NodeId};
 use crate::op::reduction::reduce_floats;
 use crate::op::{Infer, Operator, Types, check_axis, one};
@@ -60,5 +61,16 @@ impl Operator for LogSoftmax {
             }
         }
         Ok(vec![Array::floats(x.dtype, x.shape.clone(), values)])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (y, d, dtype) = (cx.node, cx.gradient()?, cx.input_type(0).dtype);
+        let g = &mut *cx.graph;
+        let (y, d) = (g.cast(y, dtype.accumulator())?, g.cast(d, dtype.accumulator())?);
+        let sum = g.reduce_keep(ReduceOp::Sum, d, &[self.axis])?;
+        let softmax = g.unary(UnaryOp::Exp, y)?;
+        let share = g.mul(softmax, sum)?;
+        let gradient = g.sub(d, share)?;
+        Ok(vec![Some(g.cast(gradient, dtype)?)])
     }
 }

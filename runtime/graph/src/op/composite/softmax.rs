@@ -8,6 +8,7 @@
 //! | ONNX / PyTorch | `Softmax` / `torch.softmax` |
 
 use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
 use crate::graph::{Graph, NodeId};
 use crate::op::reduction::reduce_floats;
 use crate::op::{Infer, Operator, Types, check_axis, one};
@@ -59,5 +60,16 @@ impl Operator for Softmax {
             }
         }
         Ok(vec![Array::floats(x.dtype, x.shape.clone(), values)])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (y, d, dtype) = (cx.node, cx.gradient()?, cx.input_type(0).dtype);
+        let g = &mut *cx.graph;
+        let (y, d) = (g.cast(y, dtype.accumulator())?, g.cast(d, dtype.accumulator())?);
+        let weighted = g.mul(d, y)?;
+        let sum = g.reduce_keep(ReduceOp::Sum, weighted, &[self.axis])?;
+        let centred = g.sub(d, sum)?;
+        let gradient = g.mul(y, centred)?;
+        Ok(vec![Some(g.cast(gradient, dtype)?)])
     }
 }

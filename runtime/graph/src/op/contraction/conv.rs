@@ -7,11 +7,14 @@
 //! | accumulation | `f32` for `f16` and `bf16` |
 //! | ONNX / PyTorch | `Conv`, `ConvTranspose` (with input dilation) / `torch.nn.functional.conv2d` |
 
-use crate::Shape;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::{Graph, NodeId};
+use crate::op::Slice;
 use crate::op::reduction::windows;
 use crate::op::{Infer, Operator, Types, check_equal, one};
 use crate::reference::{Array, Coordinates, Evaluate, Values, strides};
+use crate::{Dim, Shape};
 use serde::{Deserialize, Serialize};
 
 /// Convolution over any number of spatial axes; lists have one entry for each.
@@ -98,9 +101,99 @@ impl Operator for Conv {
             _ => return Err(OpError::Value("input and kernel differ in kind".into())),
         }])
     }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (x, w, d) = (cx.input(0), cx.input(1), cx.gradient()?);
+        let mut gradients = vec![None, None];
+        if cx.needs[0] {
+            gradients[0] = Some(self.input_gradient(cx.graph, x, w, d)?);
+        }
+        if cx.needs[1] {
+            if cx.graph.shape(d)[2..].iter().any(|n| n.as_usize().is_none()) {
+                return Err(cx.no_gradient(
+                    "the gradient of its kernel needs spatial extents that are known when the graph is built",
+                ));
+            }
+            gradients[1] = Some(self.kernel_gradient(cx.graph, x, w, d)?);
+        }
+        Ok(gradients)
+    }
 }
 
 impl Conv {
+    /// A convolution of the result's gradient with the reversed kernel, in which stride and input dilation change places.
+    fn input_gradient(&self, g: &mut Graph, x: NodeId, w: NodeId, d: NodeId) -> Result<NodeId, GraphError> {
+        let (x_shape, w_shape) = (g.shape(x).clone(), g.shape(w).clone());
+        let (spatial, groups) = (x_shape.rank() - 2, Dim::from(self.groups));
+        // [o, c / groups, k..] to [c, o / groups, k..], reversed along k.
+        let outputs = w_shape[0].floor_div(&groups);
+        let split = [groups, outputs.clone(), w_shape[1].clone()];
+        let grouped =
+            g.reshape(w, split.into_iter().chain(w_shape[2..].iter().cloned()).collect::<Shape>())?;
+        let order: Vec<usize> = [0, 2, 1].into_iter().chain(3..3 + spatial).collect();
+        let swapped = g.transpose(grouped, &order)?;
+        let kernel_shape: Shape =
+            [x_shape[1].clone(), outputs].into_iter().chain(w_shape[2..].iter().cloned()).collect();
+        let kernel = g.reshape(swapped, kernel_shape.clone())?;
+        let start = |a: usize| if a < 2 { Dim::ZERO } else { &kernel_shape[a] - 1 };
+        let reverse = Slice {
+            starts: (0..spatial + 2).map(start).collect(),
+            extents: kernel_shape.0.clone(),
+            steps: (0..spatial + 2).map(|a| if a < 2 { 1 } else { -1 }).collect(),
+        };
+        let kernel = g.apply(reverse, &[kernel])?;
+        let (mut low, mut high, mut d) = (Vec::new(), Vec::new(), d);
+        for a in 0..spatial {
+            let reach = self.dilation[a] * (w_shape[a + 2].as_usize().unwrap_or(1) - 1);
+            // Windows that lie in the padding alone have nothing to give.
+            let unseen = self.low[a].saturating_sub(reach).div_ceil(self.stride[a]);
+            if unseen > 0 {
+                let rest = &g.shape(d)[a + 2] - unseen;
+                d = g.narrow(d, a + 2, unseen, rest)?;
+            }
+            low.push(reach + unseen * self.stride[a] - self.low[a]);
+            // Elements after the last window's start: as many as there can be, then cut to what there is.
+            high.push((reach + self.stride[a] - 1).saturating_sub(self.high[a]));
+        }
+        let transposed = Conv {
+            stride: self.input_dilation.clone(),
+            low,
+            high,
+            dilation: self.dilation.clone(),
+            input_dilation: self.stride.clone(),
+            groups: self.groups,
+        };
+        let gradient = g.apply(transposed, &[d, kernel])?;
+        crop(g, gradient, &x_shape)
+    }
+
+    /// A convolution of the input with the result's gradient as kernel, in which images and channels change places.
+    fn kernel_gradient(&self, g: &mut Graph, x: NodeId, w: NodeId, d: NodeId) -> Result<NodeId, GraphError> {
+        let (x_shape, w_shape) = (g.shape(x).clone(), g.shape(w).clone());
+        let (images, spatial) = (x_shape[0].clone(), x_shape.rank() - 2);
+        let split = [images.clone(), self.groups.into(), w_shape[1].clone()];
+        let grouped =
+            g.reshape(x, split.into_iter().chain(x_shape[2..].iter().cloned()).collect::<Shape>())?;
+        let order: Vec<usize> = [2, 1, 0].into_iter().chain(3..3 + spatial).collect();
+        let swapped = g.transpose(grouped, &order)?;
+        let merged = [w_shape[1].clone(), images * self.groups];
+        let input =
+            g.reshape(swapped, merged.into_iter().chain(x_shape[2..].iter().cloned()).collect::<Shape>())?;
+        let exchange: Vec<usize> = [1, 0].into_iter().chain(2..2 + spatial).collect();
+        let kernel = g.transpose(d, &exchange)?;
+        let correlation = Conv {
+            stride: self.dilation.clone(),
+            low: self.low.clone(),
+            high: self.high.clone(),
+            dilation: self.stride.clone(),
+            input_dilation: self.input_dilation.clone(),
+            groups: self.groups,
+        };
+        let gradient = g.apply(correlation, &[input, kernel])?;
+        let gradient = g.transpose(gradient, &exchange)?;
+        crop(g, gradient, &w_shape)
+    }
+
     /// The definition: for every result, the sum over the kernel of what it lies on.
     fn convolve<T: Copy>(
         &self,
@@ -152,4 +245,14 @@ impl Conv {
         }
         Some(element)
     }
+}
+
+/// The first `extents` elements along each axis.
+fn crop(g: &mut Graph, x: NodeId, extents: &Shape) -> Result<NodeId, GraphError> {
+    if g.shape(x) == extents {
+        return Ok(x);
+    }
+    let rank = extents.rank();
+    let slice = Slice { starts: vec![Dim::ZERO; rank], extents: extents.0.clone(), steps: vec![1; rank] };
+    g.apply(slice, &[x])
 }

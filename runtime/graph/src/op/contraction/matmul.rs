@@ -7,7 +7,9 @@
 //! | accumulation | `f32` for `f16` and `bf16`; integers are widened to the result's dtype first and wrap |
 //! | ONNX / PyTorch | `MatMul`, `Gemm`, `MatMulInteger` / `torch.matmul` |
 
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, check_equal, one};
 use crate::reference::{Array, Evaluate, Values};
 use crate::{DType, Shape};
@@ -83,6 +85,27 @@ impl Operator for MatMul {
             _ => return Err(OpError::Value("a product of floats has no integer dtype".into())),
         };
         Ok(vec![Array { dtype: cx.dtype(), shape, values }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (a, b, d) = (cx.input(0), cx.input(1), cx.gradient()?);
+        let (dtype, of_a, of_b) = (cx.graph.dtype(d), cx.needs[0], cx.needs[1]);
+        let g = &mut *cx.graph;
+        let operand_dtype = g.dtype(a);
+        let (mut d_a, mut d_b) = (None, None);
+        if of_a {
+            let b = g.cast(b, dtype)?;
+            let b = g.transpose_last(b)?;
+            let product = g.apply(MatMul { dtype: None }, &[d, b])?;
+            d_a = Some(g.cast(product, operand_dtype)?);
+        }
+        if of_b {
+            let a = g.cast(a, dtype)?;
+            let a = g.transpose_last(a)?;
+            let product = g.apply(MatMul { dtype: None }, &[a, d])?;
+            d_b = Some(g.cast(product, operand_dtype)?);
+        }
+        Ok(vec![d_a, d_b])
     }
 }
 

@@ -1,6 +1,8 @@
 //! One of several results of a node.
 
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
@@ -32,5 +34,9 @@ impl Operator for Project {
             .get(self.index)
             .ok_or_else(|| OpError::Value(format!("result {} of {} was asked for", self.index, all.len())))?;
         Ok(vec![result.clone()])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        Ok(vec![Some(cx.gradient()?)])
     }
 }

@@ -7,7 +7,9 @@
 //! | outputs | the state for which the condition no longer holds |
 //! | ONNX / PyTorch | `Loop` / `torch.while_loop` |
 
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types};
 use crate::reference::{Array, Evaluate, interpret_region};
 use crate::{DType, Graph, TensorType};
@@ -41,6 +43,10 @@ impl Operator for While {
             state = interpret_region(body, &state, cx.bindings)?;
         }
         Ok(state)
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        Err(cx.no_gradient("the states of a loop are not kept"))
     }
 }
 

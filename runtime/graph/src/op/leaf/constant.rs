@@ -1,6 +1,8 @@
 //! A small tensor that is part of the graph.
 
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate};
 use crate::{HostTensor, TensorType};
@@ -22,5 +24,9 @@ impl Operator for Constant {
     fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
         cx.expect::<0>()?;
         Ok(vec![Array::from_host(&self.value)])
+    }
+
+    fn gradient(&self, _cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        Ok(Vec::new())
     }
 }

@@ -6,7 +6,9 @@
 //! | output | `shape`, `dtype` (integer or float): the coordinate along `axis` |
 //! | ONNX / PyTorch | `Range` / `torch.arange` |
 
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, check_axis, one};
 use crate::reference::{Array, Evaluate, offsets};
 use crate::{DType, Shape, TensorType};
@@ -43,5 +45,9 @@ impl Operator for Iota {
         along[self.axis] = 1;
         let values = offsets(&shape, &along, 0).map(|position| position as i128).collect();
         Ok(vec![Array::ints(self.dtype, shape, values)])
+    }
+
+    fn gradient(&self, _cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        Ok(Vec::new())
     }
 }

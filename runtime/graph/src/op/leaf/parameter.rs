@@ -1,7 +1,9 @@
 //! A frozen tensor that is bound by name when the graph is prepared.
 
 use crate::TensorType;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
@@ -24,5 +26,9 @@ impl Operator for Parameter {
     fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
         let missing = || OpError::Value(format!("`{}` was not given", self.name));
         Ok(vec![(cx.leaf)(&self.name).ok_or_else(missing)?])
+    }
+
+    fn gradient(&self, _cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        Ok(Vec::new())
     }
 }

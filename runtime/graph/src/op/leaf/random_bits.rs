@@ -6,7 +6,9 @@
 //! | output | `u32`, `shape`: element `i` (row-major) is word `i % 4` of Philox4x32-10 at counter `[i / 4, 0, 0, 0]` |
 //! | paper | Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 |
 
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate};
 use crate::{DType, Shape, TensorType};
@@ -36,6 +38,10 @@ impl Operator for RandomBits {
         let shape = cx.extents(&self.shape)?;
         let values = random_words([*low as u32, *high as u32], shape.iter().product());
         Ok(vec![Array::ints(DType::U32, shape, values.into_iter().map(i128::from).collect())])
+    }
+
+    fn gradient(&self, _cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        Ok(vec![None])
     }
 }
 

@@ -6,7 +6,9 @@
 //! | output | a scalar of `dtype` (an integer) |
 //! | ONNX / PyTorch | `Shape`, `Size` / `x.size(axis)` |
 
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate};
 use crate::{DType, Dim, Shape, TensorType};
@@ -36,5 +38,9 @@ impl Operator for Size {
 
     fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
         Ok(vec![Array::ints(self.dtype, [], vec![cx.size(&self.size)? as i128])])
+    }
+
+    fn gradient(&self, _cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        Ok(Vec::new())
     }
 }

@@ -7,8 +7,11 @@
 //! | ONNX / PyTorch | `Expand` / `torch.broadcast_to` |
 
 use crate::Shape;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, check_axis, one};
+use crate::program::ReduceOp;
 use crate::reference::{Array, Evaluate, offsets, strides};
 use serde::{Deserialize, Serialize};
 
@@ -54,5 +57,16 @@ impl Operator for Broadcast {
         }
         let values = x.values.pick(offsets(&shape, &along, 0));
         Ok(vec![Array { dtype: x.dtype, shape, values }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (shape, d) = (cx.input_type(0).shape, cx.gradient()?);
+        let kept = |axis: &usize| {
+            let own = self.axes.iter().position(|a| a == axis);
+            own.is_some_and(|own| shape[own] == self.shape[*axis])
+        };
+        let repeated: Vec<usize> = (0..self.shape.rank()).filter(|axis| !kept(axis)).collect();
+        let sum = if repeated.is_empty() { d } else { cx.graph.reduce(ReduceOp::Sum, d, &repeated)? };
+        Ok(vec![Some(cx.graph.reshape(sum, shape)?)])
     }
 }

@@ -6,10 +6,12 @@
 //! | output | extents added along `axis` |
 //! | ONNX / PyTorch | `Concat` / `torch.cat` |
 
-use crate::Scalar;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, check_axis, check_equal, one};
 use crate::reference::{Array, Evaluate, Values, offsets, strides};
+use crate::{Dim, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// Tensors one after another along an axis.
@@ -62,5 +64,20 @@ impl Operator for Concat {
             first += x.shape[self.axis] as i64 * along[self.axis];
         }
         Ok(vec![Array { dtype: cx.dtype(), shape, values }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let d = cx.gradient()?;
+        let mut start = Dim::ZERO;
+        let mut gradients = Vec::new();
+        for index in 0..cx.needs.len() {
+            let extent = cx.input_type(index).shape[self.axis].clone();
+            let end = &start + &extent;
+            let part =
+                if cx.needs[index] { Some(cx.graph.narrow(d, self.axis, start, extent)?) } else { None };
+            gradients.push(part);
+            start = end;
+        }
+        Ok(gradients)
     }
 }

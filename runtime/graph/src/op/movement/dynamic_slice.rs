@@ -6,10 +6,13 @@
 //! | output | like `x` with `extent` along `axis` |
 //! | ONNX / PyTorch | `Slice` / `torch.narrow` |
 
+use super::DynamicUpdate;
 use super::check_index;
 use super::clamped_start;
 use crate::Dim;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::{Backward, zeros};
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, check_axis, one};
 use crate::reference::{Array, Evaluate, offsets, strides};
 use serde::{Deserialize, Serialize};
@@ -51,5 +54,11 @@ impl Operator for DynamicSlice {
         let start = clamped_start(start, x.shape[self.axis], shape[self.axis])?;
         let values = x.values.pick(offsets(&shape, &own, start * own[self.axis]));
         Ok(vec![Array { dtype: x.dtype, shape, values }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (x, start, d) = (cx.input_type(0), cx.input(1), cx.gradient()?);
+        let none = zeros(cx.graph, &x)?;
+        Ok(vec![Some(cx.graph.apply(DynamicUpdate { axis: self.axis }, &[none, d, start])?), None])
     }
 }

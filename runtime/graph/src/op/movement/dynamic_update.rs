@@ -6,9 +6,12 @@
 //! | output | like `x` |
 //! | ONNX / PyTorch | `ScatterND` / `x[:, start:start + n] = update` |
 
+use super::DynamicSlice;
 use super::check_index;
 use super::clamped_start;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::{Backward, zeros};
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, check_axis, check_equal, one};
 use crate::reference::{Array, Evaluate, offsets, strides};
 use serde::{Deserialize, Serialize};
@@ -50,5 +53,14 @@ impl Operator for DynamicUpdate {
         let mut result = x.clone();
         result.values.put(offsets(&update.shape, &own, start * own[self.axis]), &update.values);
         Ok(vec![result])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (update, start, d) = (cx.input_type(1), cx.input(2), cx.gradient()?);
+        let g = &mut *cx.graph;
+        let none = zeros(g, &update)?;
+        let d_x = g.apply(DynamicUpdate { axis: self.axis }, &[d, none, start])?;
+        let slice = DynamicSlice { axis: self.axis, extent: update.shape[self.axis].clone() };
+        Ok(vec![Some(d_x), Some(g.apply(slice, &[d, start])?), None])
     }
 }

@@ -7,11 +7,15 @@
 //! | errors | an index out of range is an error of the run |
 //! | ONNX / PyTorch | `Gather` / `torch.index_select`, `torch.embedding` |
 
+use super::Scatter;
 use super::check_index;
 use super::in_range;
 use crate::Shape;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::{Backward, zeros};
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, check_axis, one};
+use crate::program::ScatterOp;
 use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
 
@@ -44,5 +48,16 @@ impl Operator for Gather {
             })
         });
         Ok(vec![Array { dtype: x.dtype, shape: cx.shape()?, values: x.values.pick(sources) }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (x, indices, d) = (cx.input_type(0), cx.input(1), cx.gradient()?);
+        let g = &mut *cx.graph;
+        let count = g.shape(indices).elements();
+        let flat = g.reshape(indices, [count.clone()])?;
+        let updates = g.reshape(d, x.shape.with(self.axis, count))?;
+        let none = zeros(g, &x)?;
+        let sum = g.apply(Scatter { axis: self.axis, op: ScatterOp::Add }, &[none, flat, updates])?;
+        Ok(vec![Some(sum), None])
     }
 }

@@ -20,6 +20,7 @@ pub use pad::Pad;
 pub use reshape::Reshape;
 pub use scatter::Scatter;
 pub use slice::Slice;
+pub(crate) use slice::unslice;
 pub use transpose::Transpose;
 
 use crate::TensorType;

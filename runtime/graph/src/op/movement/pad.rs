@@ -6,7 +6,10 @@
 //! | output | `low + n + high` along each axis |
 //! | ONNX / PyTorch | `Pad` (constant) / `torch.nn.functional.pad` |
 
-use crate::error::OpError;
+use super::Slice;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, check_equal, one};
 use crate::reference::{Array, Evaluate, Values, offsets, strides};
 use crate::{Dim, Scalar, Shape};
@@ -52,5 +55,11 @@ impl Operator for Pad {
         let mut values = Values::filled(x.dtype, self.value, shape.iter().product());
         values.put(offsets(&x.shape, &along, first), &x.values);
         Ok(vec![Array { dtype: x.dtype, shape, values }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (shape, d) = (cx.input_type(0).shape, cx.gradient()?);
+        let middle = Slice { starts: self.low.clone(), extents: shape.0, steps: vec![1; self.low.len()] };
+        Ok(vec![Some(cx.graph.apply(middle, &[d])?)])
     }
 }

@@ -7,7 +7,9 @@
 //! | ONNX / PyTorch | `Reshape`, `Flatten`, `Squeeze`, `Unsqueeze` / `torch.reshape` |
 
 use crate::Shape;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate};
 use serde::{Deserialize, Serialize};
@@ -31,5 +33,10 @@ impl Operator for Reshape {
     fn evaluate(&self, cx: &Evaluate<'_>) -> Result<Vec<Array>, OpError> {
         let [x] = cx.expect::<1>()?;
         Ok(vec![Array { shape: cx.extents(&self.shape)?, ..x.clone() }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (shape, d) = (cx.input_type(0).shape, cx.gradient()?);
+        Ok(vec![Some(cx.graph.reshape(d, shape)?)])
     }
 }

@@ -7,13 +7,17 @@
 //! | errors | an index out of range is an error of the run |
 //! | ONNX / PyTorch | `ScatterND` / `torch.index_add`, `torch.index_copy` |
 
+use super::Broadcast;
 use super::check_index;
 use super::in_range;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::{Backward, zeros};
+use crate::graph::NodeId;
 use crate::op::pointwise::float_binary;
 use crate::op::{Infer, Operator, Types, check_axis, check_equal, one};
-use crate::program::{BinaryOp, ScatterOp};
+use crate::program::{BinaryOp, CompareOp, ScatterOp};
 use crate::reference::{Array, Evaluate, Values};
+use crate::{DType, TensorType};
 use serde::{Deserialize, Serialize};
 
 /// Updates written at run-time indices, in order: deterministic.
@@ -79,5 +83,46 @@ impl Operator for Scatter {
             _ => return Err(OpError::Value("updates and tensor differ in kind".into())),
         }
         Ok(vec![result])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (x, indices, updates, d) = (cx.input(0), cx.input(1), cx.input(2), cx.gradient()?);
+        let (y, update_type) = (cx.node, cx.input_type(2));
+        let g = &mut *cx.graph;
+        let (d_x, d_updates) = match self.op {
+            ScatterOp::Add => (d, g.gather(d, self.axis, indices)?),
+            ScatterOp::Set => {
+                let none = zeros(g, &update_type)?;
+                let d_x = g.apply(self.clone(), &[d, indices, none])?;
+                // Of several updates to one place, only the last one's value survives.
+                let extent = g.shape(x)[self.axis].clone();
+                let none_yet = zeros(g, &TensorType::new(DType::I32, [extent]))?;
+                let count = g.shape(indices)[0].clone();
+                let number = g.iota([count], 0, DType::I32)?;
+                let last = g.apply(Scatter { axis: 0, op: ScatterOp::Set }, &[none_yet, indices, number])?;
+                let last = g.gather(last, 0, indices)?;
+                let survives = g.compare(CompareOp::Eq, last, number)?;
+                let along = Broadcast { shape: update_type.shape.clone(), axes: vec![self.axis] };
+                let survives = g.apply(along, &[survives])?;
+                let there = g.gather(d, self.axis, indices)?;
+                let zero = g.scalar(0.0, update_type.dtype)?;
+                (d_x, g.select(survives, there, zero)?)
+            }
+            // All that equal the extreme share its gradient evenly.
+            ScatterOp::Max | ScatterOp::Min => {
+                let dtype = update_type.dtype;
+                let zero = g.scalar(0.0, dtype)?;
+                let y_there = g.gather(y, self.axis, indices)?;
+                let x_wins = g.compare(CompareOp::Eq, x, y)?;
+                let update_wins = g.compare(CompareOp::Eq, updates, y_there)?;
+                let (own, theirs) = (g.cast(x_wins, dtype)?, g.cast(update_wins, dtype)?);
+                let winners =
+                    g.apply(Scatter { axis: self.axis, op: ScatterOp::Add }, &[own, indices, theirs])?;
+                let share = g.div(d, winners)?;
+                let share_there = g.gather(share, self.axis, indices)?;
+                (g.select(x_wins, share, zero)?, g.select(update_wins, share_there, zero)?)
+            }
+        };
+        Ok(vec![Some(d_x), None, Some(d_updates)])
     }
 }

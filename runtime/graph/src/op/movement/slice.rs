@@ -6,10 +6,13 @@
 //! | output | `extents`; element `i` along an axis is `x[start + i * step]`; a negative step reverses |
 //! | ONNX / PyTorch | `Slice` / indexing, `torch.flip` |
 
-use crate::error::OpError;
+use super::Pad;
+use crate::error::{GraphError, OpError};
+use crate::gradient::{Backward, zeros};
+use crate::graph::{Graph, NodeId};
 use crate::op::{Infer, Operator, Types, check_equal, one};
 use crate::reference::{Array, Evaluate, offsets, strides};
-use crate::{Dim, Shape};
+use crate::{Dim, Scalar, Shape, TensorType};
 use serde::{Deserialize, Serialize};
 
 /// Every `step`-th element from a start, along each axis.
@@ -73,4 +76,71 @@ impl Operator for Slice {
         let values = x.values.pick(offsets(&shape, &along, first));
         Ok(vec![Array { dtype: x.dtype, shape, values }])
     }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (shape, d) = (cx.input_type(0).shape, cx.gradient()?);
+        Ok(vec![Some(unslice(cx.graph, d, &self.starts, &self.steps, &shape)?)])
+    }
+}
+
+/// Zeros of `shape` with `x` at the places that a slice with these starts and steps takes: what slicing is the transpose of.
+pub(crate) fn unslice(
+    graph: &mut Graph,
+    x: NodeId,
+    starts: &[Dim],
+    steps: &[i64],
+    shape: &Shape,
+) -> Result<NodeId, GraphError> {
+    let extents = graph.shape(x).clone();
+    if extents.iter().any(|e| e.is(0)) {
+        return zeros(graph, &TensorType::new(graph.dtype(x), shape.clone()));
+    }
+    // Reverse what goes backwards, then put zeros between what is apart.
+    let mut x = x;
+    if steps.iter().any(|&step| step < 0) {
+        let from = |a: usize| if steps[a] < 0 { &extents[a] - 1 } else { Dim::ZERO };
+        let reverse = Slice {
+            starts: (0..steps.len()).map(from).collect(),
+            extents: extents.0.clone(),
+            steps: steps.iter().map(|&step| step.signum()).collect(),
+        };
+        x = graph.apply(reverse, &[x])?;
+    }
+    let strides: Vec<usize> = steps.iter().map(|step| step.unsigned_abs() as usize).collect();
+    x = dilate(graph, x, &strides)?;
+    let (mut low, mut high) = (Vec::new(), Vec::new());
+    for axis in 0..shape.rank() {
+        let first = if steps[axis] < 0 {
+            &starts[axis] + (&extents[axis] - 1) * steps[axis]
+        } else {
+            starts[axis].clone()
+        };
+        high.push(&shape[axis] - &first - &graph.shape(x)[axis]);
+        low.push(first);
+    }
+    if low.iter().chain(&high).all(|p| p.is(0)) {
+        return Ok(x);
+    }
+    graph.apply(Pad { low, high, value: Scalar::zero(graph.dtype(x)) }, &[x])
+}
+
+/// `stride - 1` zeros between elements that are neighbours along an axis: extents become `(n - 1) * stride + 1`.
+fn dilate(graph: &mut Graph, x: NodeId, strides: &[usize]) -> Result<NodeId, GraphError> {
+    if strides.iter().all(|&stride| stride == 1) {
+        return Ok(x);
+    }
+    let extents = graph.shape(x).clone();
+    let paired: Shape = extents.iter().flat_map(|e| [e.clone(), Dim::ONE]).collect();
+    let gaps = strides.iter().flat_map(|&stride| [Dim::ZERO, Dim::from(stride - 1)]).collect();
+    let apart = graph.reshape(x, paired)?;
+    let value = Scalar::zero(graph.dtype(x));
+    let spread = graph.apply(Pad { low: vec![Dim::ZERO; 2 * strides.len()], high: gaps, value }, &[apart])?;
+    let whole: Shape = extents.iter().zip(strides).map(|(e, &stride)| e * stride).collect();
+    let spread = graph.reshape(spread, whole)?;
+    let cut = Slice {
+        starts: vec![Dim::ZERO; strides.len()],
+        extents: extents.iter().zip(strides).map(|(e, &stride)| (e - 1) * stride + 1).collect(),
+        steps: vec![1; strides.len()],
+    };
+    graph.apply(cut, &[spread])
 }

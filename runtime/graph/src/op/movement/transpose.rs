@@ -6,7 +6,9 @@
 //! | output | axis `i` is axis `permutation[i]` of `x` |
 //! | ONNX / PyTorch | `Transpose` / `torch.permute` |
 
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, check_axis, one};
 use crate::reference::{Array, Evaluate, offsets, strides};
 use serde::{Deserialize, Serialize};
@@ -44,5 +46,14 @@ impl Operator for Transpose {
         let along: Vec<i64> = self.permutation.iter().map(|&axis| own[axis]).collect();
         let values = x.values.pick(offsets(&shape, &along, 0));
         Ok(vec![Array { dtype: x.dtype, shape, values }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let d = cx.gradient()?;
+        let mut inverse = vec![0; self.permutation.len()];
+        for (axis, &from) in self.permutation.iter().enumerate() {
+            inverse[from] = axis;
+        }
+        Ok(vec![Some(cx.graph.transpose(d, &inverse)?)])
     }
 }

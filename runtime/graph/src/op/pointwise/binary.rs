@@ -1,8 +1,11 @@
 //! Elementwise functions of two tensors.
 
-use crate::error::OpError;
+use super::affine;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::{Graph, NodeId};
 use crate::op::{Infer, Operator, Types, one};
-use crate::program::BinaryOp;
+use crate::program::{BinaryOp, CompareOp, UnaryOp};
 use crate::reference::{Array, Evaluate, Values};
 use crate::{DType, TensorType};
 use serde::{Deserialize, Serialize};
@@ -48,6 +51,45 @@ impl Operator for Binary {
             _ => return Err(OpError::Value("the operands differ in kind".into())),
         };
         Ok(vec![Array { dtype: a.dtype, shape: a.shape.clone(), values }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (a, b, y, d) = (cx.input(0), cx.input(1), cx.node, cx.gradient()?);
+        let g = &mut *cx.graph;
+        let (d_a, d_b) = match self.op {
+            BinaryOp::Add => (d, d),
+            BinaryOp::Sub => (d, g.unary(UnaryOp::Neg, d)?),
+            BinaryOp::Mul => (g.mul(d, b)?, g.mul(d, a)?),
+            BinaryOp::Div => {
+                let d_a = g.div(d, b)?;
+                let product = g.mul(d_a, y)?;
+                (d_a, g.unary(UnaryOp::Neg, product)?)
+            }
+            BinaryOp::Rem => {
+                let quotient = g.div(a, b)?;
+                let whole = g.unary(UnaryOp::Trunc, quotient)?;
+                let product = g.mul(d, whole)?;
+                (d, g.unary(UnaryOp::Neg, product)?)
+            }
+            BinaryOp::Pow => return pow_gradient(g, a, b, y, d),
+            BinaryOp::Max => {
+                (extreme_share(g, CompareOp::Gt, a, b, d)?, extreme_share(g, CompareOp::Gt, b, a, d)?)
+            }
+            BinaryOp::Min => {
+                (extreme_share(g, CompareOp::Lt, a, b, d)?, extreme_share(g, CompareOp::Lt, b, a, d)?)
+            }
+            BinaryOp::Atan2 => {
+                let (a_square, b_square) = (g.mul(a, a)?, g.mul(b, b)?);
+                let square = g.add(a_square, b_square)?;
+                let scaled = g.div(d, square)?;
+                let product = g.mul(scaled, a)?;
+                (g.mul(scaled, b)?, g.unary(UnaryOp::Neg, product)?)
+            }
+            BinaryOp::And | BinaryOp::Or | BinaryOp::Xor | BinaryOp::Shl | BinaryOp::Shr => {
+                return Ok(vec![None, None]);
+            }
+        };
+        Ok(vec![Some(d_a), Some(d_b)])
     }
 }
 
@@ -121,4 +163,49 @@ fn int_pow(base: i128, exponent: i128, dtype: DType) -> i128 {
         rest >>= 1;
     }
     result
+}
+
+/// The gradient of the operand that wins where `wins(it, other)` holds; on a tie each gets half, as in PyTorch.
+fn extreme_share(
+    g: &mut Graph,
+    wins: CompareOp,
+    operand: NodeId,
+    other: NodeId,
+    d: NodeId,
+) -> Result<NodeId, GraphError> {
+    let zero = g.scalar(0.0, g.dtype(d))?;
+    let alone = g.compare(wins, operand, other)?;
+    let tie = g.compare(CompareOp::Eq, operand, other)?;
+    let half = affine(g, 0.5, d, 0.0)?;
+    let lost_or_tie = g.select(tie, half, zero)?;
+    g.select(alone, d, lost_or_tie)
+}
+
+/// `b a^(b-1)` and `a^b ln a`; both are 0 where the power does not depend on the operand (`b = 0`, and `a = 0` with `b >= 0`).
+fn pow_gradient(
+    g: &mut Graph,
+    a: NodeId,
+    b: NodeId,
+    y: NodeId,
+    d: NodeId,
+) -> Result<Vec<Option<NodeId>>, GraphError> {
+    let dtype = g.dtype(a);
+    let zero = g.scalar(0.0, dtype)?;
+    let one = g.scalar(1.0, dtype)?;
+    let constant = g.compare(CompareOp::Eq, b, zero)?;
+    let lower = g.sub(b, one)?;
+    let lower = g.select(constant, one, lower)?;
+    let power = g.pow(a, lower)?;
+    let slope = g.mul(b, power)?;
+    let slope = g.mul(d, slope)?;
+    let d_a = g.select(constant, zero, slope)?;
+    let base_zero = g.compare(CompareOp::Eq, a, zero)?;
+    let exponent_positive = g.compare(CompareOp::Ge, b, zero)?;
+    let stays_zero = g.binary(BinaryOp::And, base_zero, exponent_positive)?;
+    let base = g.select(stays_zero, one, a)?;
+    let log = g.unary(UnaryOp::Log, base)?;
+    let slope = g.mul(y, log)?;
+    let slope = g.mul(d, slope)?;
+    let d_b = g.select(stays_zero, zero, slope)?;
+    Ok(vec![Some(d_a), Some(d_b)])
 }

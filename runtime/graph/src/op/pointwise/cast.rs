@@ -1,7 +1,9 @@
 //! Conversion to another dtype.
 
 use crate::DType;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate, Values};
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,11 @@ impl Operator for Cast {
             }
             (Values::Int(v), Some(_)) => Array::ints(self.dtype, shape, v.clone()),
         }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (dtype, d) = (cx.input_type(0).dtype, cx.gradient()?);
+        Ok(vec![Some(cx.graph.cast(d, dtype)?)])
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::binary::check_same_type;
 use crate::DType;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, one};
 use crate::program::CompareOp;
 use crate::reference::{Array, Evaluate, Values};
@@ -34,6 +36,10 @@ impl Operator for Compare {
             _ => return Err(OpError::Value("the operands differ in kind".into())),
         };
         Ok(vec![Array::ints(DType::Bool, a.shape.clone(), values)])
+    }
+
+    fn gradient(&self, _cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        Ok(vec![None, None])
     }
 }
 

@@ -12,6 +12,7 @@ pub use cast::Cast;
 pub use compare::Compare;
 pub use select::Select;
 pub use unary::Unary;
+pub(crate) use unary::affine;
 
 use crate::TensorType;
 use crate::error::OpError;

@@ -8,7 +8,9 @@
 
 use super::binary::check_same_type;
 use crate::DType;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
 use crate::op::{Infer, Operator, Types, one};
 use crate::reference::{Array, Evaluate, Values};
 use serde::{Deserialize, Serialize};
@@ -47,5 +49,12 @@ impl Operator for Select {
             _ => return Err(OpError::Value("the operands differ in kind".into())),
         };
         Ok(vec![Array { dtype: a.dtype, shape: a.shape.clone(), values }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (condition, d) = (cx.input(0), cx.gradient()?);
+        let g = &mut *cx.graph;
+        let zero = g.scalar(0.0, g.dtype(d))?;
+        Ok(vec![None, Some(g.select(condition, d, zero)?), Some(g.select(condition, zero, d)?)])
     }
 }

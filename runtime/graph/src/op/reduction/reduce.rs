@@ -6,12 +6,16 @@
 //! | output | `x` without `axes`; `I64` for `ArgMax` and `ArgMin` (row-major position among `axes`), else `x`'s dtype |
 //! | ONNX / PyTorch | `ReduceSum`, `ReduceMax`, `ArgMax`, … / `torch.sum`, `torch.amax`, `torch.argmax`, … |
 
-use crate::error::OpError;
+use super::Cumulative;
+use crate::error::{GraphError, OpError};
+use crate::gradient::Backward;
+use crate::graph::NodeId;
+use crate::op::Broadcast;
 use crate::op::pointwise::float_binary;
 use crate::op::{Infer, Operator, Types, check_axis, one};
-use crate::program::{BinaryOp, ReduceOp};
+use crate::program::{BinaryOp, CompareOp, ReduceOp};
 use crate::reference::{Array, Evaluate, Rows, Values};
-use crate::{DType, Scalar, Shape};
+use crate::{DType, Dim, Scalar, Shape};
 use serde::{Deserialize, Serialize};
 
 /// Axes reduced to one number; see [`ReduceOp`] for each way.
@@ -76,6 +80,53 @@ impl Operator for Reduce {
             }
         };
         Ok(vec![Array { dtype: cx.dtype(), shape: cx.shape()?, values }])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (x, y, ty, d) = (cx.input(0), cx.node, cx.input_type(0), cx.gradient()?);
+        let g = &mut *cx.graph;
+        let kept: Vec<usize> = (0..ty.rank()).filter(|a| !self.axes.contains(a)).collect();
+        let expand = Broadcast { shape: ty.shape.clone(), axes: kept.clone() };
+        let gradient = match self.op {
+            ReduceOp::Sum => g.apply(expand, &[d])?,
+            // All that equal the extreme share its gradient evenly.
+            ReduceOp::Max | ReduceOp::Min => {
+                let zero = g.scalar(0.0, ty.dtype)?;
+                let extreme = g.apply(expand.clone(), &[y])?;
+                let wins = g.compare(CompareOp::Eq, x, extreme)?;
+                let ones = g.cast(wins, ty.dtype)?;
+                let winners = g.reduce(ReduceOp::Sum, ones, &self.axes)?;
+                let share = g.div(d, winners)?;
+                let share = g.apply(expand, &[share])?;
+                g.select(wins, share, zero)?
+            }
+            // The product of all others, without dividing: what lies before times what lies after.
+            ReduceOp::Product => {
+                let order: Vec<usize> = kept.iter().chain(&self.axes).copied().collect();
+                let rows = g.transpose(x, &order)?;
+                let arranged = g.shape(rows).clone();
+                let (outer, row) = arranged.split_at(kept.len());
+                let length: Dim = row.iter().cloned().product();
+                let flat = g.reshape(rows, outer.iter().cloned().chain([length]).collect::<Shape>())?;
+                let running = |reverse| Cumulative {
+                    op: ReduceOp::Product,
+                    axis: kept.len(),
+                    exclusive: true,
+                    reverse,
+                };
+                let before = g.apply(running(false), &[flat])?;
+                let after = g.apply(running(true), &[flat])?;
+                let others = g.mul(before, after)?;
+                let others = g.reshape(others, arranged)?;
+                let mut back = vec![0; order.len()];
+                order.iter().enumerate().for_each(|(to, &from)| back[from] = to);
+                let others = g.transpose(others, &back)?;
+                let d = g.apply(expand, &[d])?;
+                g.mul(d, others)?
+            }
+            ReduceOp::ArgMax | ReduceOp::ArgMin => return Ok(vec![None]),
+        };
+        Ok(vec![Some(gradient)])
     }
 }
 

@@ -7,8 +7,12 @@
 //! | ONNX / PyTorch | `TopK` (sorted) / `torch.sort(stable=True)` |
 
 use crate::DType;
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::{Backward, zeros};
+use crate::graph::NodeId;
+use crate::op::Scatter;
 use crate::op::{Infer, Operator, Types, check_axis};
+use crate::program::ScatterOp;
 use crate::reference::{Array, Evaluate, Rows, Values};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -48,6 +52,33 @@ impl Operator for Sort {
         }
         let values = Array { values: x.values.pick(order.into_iter()), ..x.clone() };
         Ok(vec![values, Array::ints(DType::I64, x.shape.clone(), positions)])
+    }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (x, d) = (cx.input_type(0), cx.gradient()?);
+        let g = &mut *cx.graph;
+        let positions = g.project(cx.node, 1)?;
+        // The linear index from which each sorted value came.
+        let strides = x.shape.strides();
+        let mut from = None;
+        for axis in 0..x.rank() {
+            let coordinate =
+                if axis == self.axis { positions } else { g.iota(x.shape.clone(), axis, DType::I64)? };
+            let stride = g.size(&strides[axis])?;
+            let stride = g.cast(stride, DType::I64)?;
+            let part = g.mul(coordinate, stride)?;
+            from = Some(match from {
+                None => part,
+                Some(sum) => g.add(sum, part)?,
+            });
+        }
+        let count = x.shape.elements();
+        let flat_type = x.with_shape([count.clone()]);
+        let from = g.reshape(from.unwrap_or(positions), [count.clone()])?;
+        let updates = g.reshape(d, [count])?;
+        let none = zeros(g, &flat_type)?;
+        let flat = g.apply(Scatter { axis: 0, op: ScatterOp::Add }, &[none, from, updates])?;
+        Ok(vec![Some(g.reshape(flat, x.shape)?)])
     }
 }
 

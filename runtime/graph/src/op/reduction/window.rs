@@ -7,11 +7,15 @@
 //! | ONNX / PyTorch | `MaxPool`, `AveragePool` / `torch.nn.functional.max_pool2d` |
 
 use super::{combine_floats, combine_ints, identity};
-use crate::error::OpError;
+use crate::error::{GraphError, OpError};
+use crate::gradient::{Backward, zeros};
+use crate::graph::{Graph, NodeId};
+use crate::op::movement::unslice;
 use crate::op::{Infer, Operator, Types, check_equal, one};
-use crate::program::ReduceOp;
+use crate::op::{Pad, Slice};
+use crate::program::{CompareOp, ReduceOp};
 use crate::reference::{Array, Coordinates, Evaluate, Values, strides};
-use crate::{Dim, Shape};
+use crate::{Dim, Shape, TensorType};
 use serde::{Deserialize, Serialize};
 
 /// Reduction over sliding windows, one entry for each axis in every list.
@@ -81,6 +85,47 @@ impl Operator for Window {
         }
         Ok(vec![Array { dtype: x.dtype, shape, values }])
     }
+
+    fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let (x, y, ty, d) = (cx.input(0), cx.node, cx.input_type(0), cx.gradient()?);
+        let g = &mut *cx.graph;
+        let places = self.places(&ty, g.shape(y));
+        if self.op == ReduceOp::Sum {
+            let terms = vec![d; places.len()];
+            return Ok(vec![Some(self.gather_back(g, &ty, &places, &terms)?)]);
+        }
+        // What lies under each element of the window, for all windows at once.
+        let border = identity(self.op, ty.dtype);
+        let (low, high) = (dims(&self.low), dims(&self.high));
+        let padded = g.apply(Pad { low, high, value: border }, &[x])?;
+        let mut elements = Vec::new();
+        for place in &places {
+            elements.push(g.apply(place.clone(), &[padded])?);
+        }
+        let mut terms = Vec::new();
+        if self.op == ReduceOp::Product {
+            let mut before = vec![g.constant_scalar(border, ty.dtype)?];
+            let mut after = before.clone();
+            for index in 0..elements.len() {
+                before.push(g.mul(before[index], elements[index])?);
+                after.push(g.mul(after[index], elements[elements.len() - 1 - index])?);
+            }
+            for index in 0..elements.len() {
+                let others = g.mul(before[index], after[elements.len() - 1 - index])?;
+                terms.push(g.mul(d, others)?);
+            }
+        } else {
+            // The first that equals the extreme gets its gradient.
+            let zero = g.scalar(0.0, ty.dtype)?;
+            let mut open = d;
+            for element in elements {
+                let wins = g.compare(CompareOp::Eq, element, y)?;
+                terms.push(g.select(wins, open, zero)?);
+                open = g.select(wins, zero, open)?;
+            }
+        }
+        Ok(vec![Some(self.gather_back(g, &ty, &places, &terms)?)])
+    }
 }
 
 /// Number of windows along an axis of extent `n`. Errors: `Attribute`, when none fits.
@@ -116,4 +161,42 @@ impl Window {
         }
         Some(element)
     }
+}
+
+impl Window {
+    /// For each element of the window, the slice of the padded input that it covers as windows move.
+    fn places(&self, x: &TensorType, result: &Shape) -> Vec<Slice> {
+        let mut places = Vec::new();
+        let mut within = Coordinates::new(&self.size);
+        while let Some(offset) = within.next() {
+            places.push(Slice {
+                starts: (0..x.rank()).map(|a| Dim::from(offset[a] * self.dilation[a])).collect(),
+                extents: result.0.clone(),
+                steps: self.stride.iter().map(|&s| s as i64).collect(),
+            });
+        }
+        places
+    }
+
+    /// The sum over the elements of the window of `terms`, each put back to where its element came from.
+    fn gather_back(
+        &self,
+        g: &mut Graph,
+        x: &TensorType,
+        places: &[Slice],
+        terms: &[NodeId],
+    ) -> Result<NodeId, GraphError> {
+        let padded: Shape = (0..x.rank()).map(|a| &x.shape[a] + self.low[a] + self.high[a]).collect();
+        let mut sum = zeros(g, &x.with_shape(padded.clone()))?;
+        for (place, &term) in places.iter().zip(terms) {
+            let spread = unslice(g, term, &place.starts, &place.steps, &padded)?;
+            sum = g.add(sum, spread)?;
+        }
+        let inside = Slice { starts: dims(&self.low), extents: x.shape.0.clone(), steps: vec![1; x.rank()] };
+        g.apply(inside, &[sum])
+    }
+}
+
+fn dims(sizes: &[usize]) -> Vec<Dim> {
+    sizes.iter().map(|&n| n.into()).collect()
 }

@@ -1,5 +1,6 @@
 //! Rules for ops that move elements, and for reductions of nothing.
 
+use crate::Shape;
 use crate::error::GraphError;
 use crate::graph::{Graph, NodeId};
 use crate::op::{Broadcast, Concat, DynamicSlice, Op, Pad, Reduce, Reshape, Slice, Transpose};
@@ -7,18 +8,20 @@ use crate::program::ReduceOp;
 
 type Replacement = Result<Option<NodeId>, GraphError>;
 
+/// Rows of one element are that element. A sum starts at zero, so it turns `-0.0` into `0.0`.
 pub(super) fn reduce(graph: &mut Graph, op: &Reduce, x: NodeId) -> Replacement {
     let same = matches!(op.op, ReduceOp::Sum | ReduceOp::Product | ReduceOp::Max | ReduceOp::Min);
     if !same || !op.axes.iter().all(|&axis| graph.shape(x)[axis].is(1)) {
         return Ok(None);
     }
-    let shape: crate::Shape = graph
-        .shape(x)
-        .iter()
-        .enumerate()
-        .filter(|(a, _)| !op.axes.contains(a))
-        .map(|(_, d)| d.clone())
-        .collect();
+    let axes = (0..graph.shape(x).rank()).filter(|axis| !op.axes.contains(axis));
+    let shape: Shape = axes.map(|axis| graph.shape(x)[axis].clone()).collect();
+    let x = if op.op == ReduceOp::Sum && graph.dtype(x).is_float() {
+        let zero = graph.scalar(0.0, graph.dtype(x))?;
+        graph.add(x, zero)?
+    } else {
+        x
+    };
     graph.reshape(x, shape).map(Some)
 }
 

@@ -1,11 +1,10 @@
 //! Programs run on a device: kernels, memory, frozen tensors, state.
 
-mod programs;
 
 use hadal_device::{Arguments, Backend, DeviceError, Weights};
 use hadal_graph::program::{BinaryOp, Instr};
 use hadal_graph::{DType, HostTensor, Scalar};
-use programs::*;
+use crate::programs::*;
 
 #[test]
 fn tensors_of_every_dtype_survive_the_device() {

@@ -1,0 +1,96 @@
+//! The suites of `cargo xtask test`, in the order in which they run: cheap ones first.
+
+/// What runs a suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// A cargo command as it stands.
+    Cargo(&'static [&'static str]),
+    /// Test programs of these packages, by nextest where there is one; the text narrows them by name.
+    Tests(&'static [&'static str], Option<&'static str>),
+}
+
+/// What a suite needs of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A Vulkan driver, hardware or software.
+    Driver,
+    /// rustc's browser target.
+    Wasm,
+    /// The models.
+    Models,
+}
+
+/// A named part of the tests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suite {
+    /// What a person types.
+    pub(crate) name: &'static str,
+    /// One line.
+    pub(crate) purpose: &'static str,
+    pub(crate) runner: Runner,
+    pub(crate) needs: &'static [Need],
+    pub(crate) environment: &'static [(&'static str, &'static str)],
+}
+
+const fn suite(name: &'static str, purpose: &'static str, runner: Runner) -> Suite {
+    Suite { name, purpose, runner, needs: &[], environment: &[] }
+}
+
+impl Suite {
+    const fn needs(self, needs: &'static [Need]) -> Suite {
+        Suite { needs, ..self }
+    }
+
+    const fn with(self, environment: &'static [(&'static str, &'static str)]) -> Suite {
+        Suite { environment, ..self }
+    }
+}
+
+/// Every suite.
+pub(crate) fn all() -> &'static [Suite] {
+    use Need::{Driver, Models, Wasm};
+    use Runner::{Cargo, Tests};
+    const {
+        &[
+            suite("format", "rustfmt finds nothing to change", Cargo(&["fmt", "--all", "--check"])),
+            suite(
+                "clippy",
+                "no warning anywhere",
+                Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+            ),
+            suite("graph", "ops, gradients, passes, reference", Tests(&["hadal-graph"], None)),
+            suite("device", "selectors and the registry", Tests(&["hadal-device"], None)),
+            suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"], None)),
+            suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"], None)),
+            suite("cpu", "the cpu backend", Tests(&["hadal-cpu"], None)),
+            suite("wgpu", "the wgpu backend with all features", Tests(&["hadal-wgpu"], None))
+                .needs(&[Driver]),
+            suite("wgpu-limits", "the same with WebGPU's default limits", Tests(&["hadal-wgpu"], None))
+                .needs(&[Driver])
+                .with(&[("HADAL_WGPU_FEATURES", "none")]),
+            suite("hadal", "tensors, models, layers", Tests(&["hadal"], None)).needs(&[Driver, Models]),
+            suite("cross", "every op case on every backend", Tests(&["hadal-suite"], None))
+                .needs(&[Driver, Models]),
+            suite(
+                "cross-limits",
+                "its wgpu half with WebGPU's default limits",
+                Tests(&["hadal-suite"], Some("wgpu")),
+            )
+            .needs(&[Driver, Models])
+            .with(&[("HADAL_WGPU_FEATURES", "none")]),
+            suite("cli", "the hadal command and these tasks", Tests(&["hadal-cli", "xtask"], None))
+                .needs(&[Driver, Models]),
+            suite(
+                "doc",
+                "examples in the documentation",
+                Cargo(&["test", "--quiet", "--workspace", "--doc"]),
+            ),
+            suite(
+                "wasm",
+                "hadal compiles for browsers",
+                Cargo(&["check", "-p", "hadal", "--target", crate::wasm::TARGET]),
+            )
+            .needs(&[Wasm]),
+        ]
+    }
+}

@@ -1,0 +1,203 @@
+//! `cargo xtask test`: sets up, runs the suites, prints a table, and ends with the summary lines of the test runner.
+
+use crate::process::{cargo, describe, succeeds, watch};
+use crate::suites::{Need, Runner, Suite, all};
+use crate::{driver, models, wasm, workspace};
+use anyhow::{Context, Result, bail};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+/// How a suite ended.
+struct Outcome {
+    name: &'static str,
+    passed: bool,
+    took: Duration,
+    /// What the runner said at its end.
+    summary: Vec<String>,
+}
+
+/// Runs the suites called `names`, or all.
+pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
+    let chosen = choose(names)?;
+    let mut outcomes = Vec::new();
+    let needs = |need| chosen.iter().any(|suite| suite.needs.contains(&need));
+    if needs(Need::Driver) && !driver::ensure() {
+        eprintln!("without a Vulkan driver the wgpu suites will fail");
+    }
+    if needs(Need::Wasm) {
+        wasm::ensure();
+    }
+    let nextest = succeeds("cargo", &["nextest", "--version"]);
+    if chosen.iter().any(|suite| matches!(suite.runner, Runner::Tests(..))) {
+        outcomes.push(step("build", || build(nextest)));
+    }
+    if needs(Need::Models) {
+        outcomes.push(step("models", fetch_models));
+    }
+    for suite in &chosen {
+        outcomes.push(step(suite.name, || {
+            println!("\n── {}: {}", suite.name, suite.purpose);
+            let mut passed = true;
+            let mut summary = Vec::new();
+            for mut command in commands(suite, nextest) {
+                println!("   {}", describe(&command));
+                let (success, lines) = watch(&mut command, is_summary)?;
+                passed &= success;
+                summary.extend(lines);
+            }
+            Ok((passed, summary))
+        }));
+    }
+    report(&outcomes);
+    let passed = outcomes.iter().all(|outcome| outcome.passed);
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn choose(names: &[String]) -> Result<Vec<Suite>> {
+    if names.is_empty() {
+        return Ok(all().to_vec());
+    }
+    let find = |name: &String| all().iter().find(|suite| suite.name == name).copied();
+    names
+        .iter()
+        .map(|name| {
+            find(name).with_context(|| format!("there is no suite `{name}`; `cargo xtask suites` names them"))
+        })
+        .collect()
+}
+
+fn step(name: &'static str, work: impl FnOnce() -> Result<(bool, Vec<String>)>) -> Outcome {
+    let start = Instant::now();
+    let (passed, summary) = work().unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        (false, Vec::new())
+    });
+    Outcome { name, passed, took: start.elapsed(), summary }
+}
+
+/// Compiles every test once, so that suites measure tests alone. Selecting packages by filter and not with `-p` keeps Cargo's features the same for all.
+fn build(nextest: bool) -> Result<(bool, Vec<String>)> {
+    let mut command = match nextest {
+        true => cargo(&["nextest", "run", "--workspace", "--no-run"]),
+        false => cargo(&["test", "--workspace", "--no-run"]),
+    };
+    println!("\n── build\n   {}", describe(&command));
+    watch(&mut command, |_| false)
+}
+
+fn fetch_models() -> Result<(bool, Vec<String>)> {
+    println!("\n── models: into {}", workspace::models().display());
+    if !cargo(&["build", "-p", "hadal-cli"]).status()?.success() {
+        bail!("hadal does not build");
+    }
+    let hadal = workspace::target().join("debug").join(format!("hadal{}", std::env::consts::EXE_SUFFIX));
+    models::pull(&hadal, &["minilm", "minilm-int8", "magika"])?;
+    Ok((true, Vec::new()))
+}
+
+fn commands(suite: &Suite, nextest: bool) -> Vec<Command> {
+    let mut commands = match suite.runner {
+        Runner::Cargo(arguments) => vec![cargo(arguments)],
+        Runner::Tests(packages, part) if nextest => {
+            let packages: Vec<String> =
+                packages.iter().map(|package| format!("package({package})")).collect();
+            let mut filter = packages.join(" | ");
+            if let Some(part) = part {
+                filter = format!("({filter}) & test({part})");
+            }
+            let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+            command.args(["--status-level", "fail", "--final-status-level", "fail", "-E", &filter]);
+            vec![command]
+        }
+        Runner::Tests(packages, part) => packages
+            .iter()
+            .map(|package| {
+                let mut command =
+                    cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests", "-p", package]);
+                command.args(part);
+                command
+            })
+            .collect(),
+    };
+    for command in &mut commands {
+        command.envs(suite.environment.iter().copied());
+        command.env("HADAL_HOME", workspace::models());
+        // A missing adapter is a failure here, and a snapshot that changed is never accepted silently.
+        command.env("HADAL_REQUIRE_WGPU", "1").env("INSTA_UPDATE", "no").env("CARGO_TERM_COLOR", "never");
+    }
+    commands
+}
+
+/// The closing line of nextest or of libtest, or the name of a test that failed.
+fn is_summary(line: &str) -> bool {
+    let line = line.trim_start();
+    let closing =
+        (line.starts_with("Summary [") && line.contains(" run")) || line.starts_with("test result:");
+    closing || is_failure(line)
+}
+
+fn is_failure(line: &str) -> bool {
+    let line = line.trim_start();
+    ["FAIL [", "TIMEOUT [", "ABORT [", "SIGABRT [", "SIGSEGV ["].iter().any(|start| line.starts_with(start))
+        || (line.starts_with("test ") && line.ends_with("... FAILED"))
+}
+
+fn report(outcomes: &[Outcome]) {
+    println!("\n{:<14} {:>9}  result", "suite", "time");
+    for outcome in outcomes {
+        let result = if outcome.passed { "passed" } else { "FAILED" };
+        println!("{:<14} {:>8.1}s  {result}", outcome.name, outcome.took.as_secs_f64());
+    }
+    let total: Duration = outcomes.iter().map(|outcome| outcome.took).sum();
+    println!("{:<14} {:>8.1}s\n", "total", total.as_secs_f64());
+    // A test that failed is named once as it fails and once more in the runner's list at the end.
+    let mut failures: Vec<&String> =
+        outcomes.iter().flat_map(|o| &o.summary).filter(|l| is_failure(l)).collect();
+    failures.sort();
+    failures.dedup();
+    for line in failures {
+        println!("{line}");
+    }
+    for outcome in outcomes {
+        for line in outcome.summary.iter().filter(|line| !is_failure(line)) {
+            println!("{line} ({})", outcome.name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suites_are_chosen_by_name() {
+        assert_eq!(choose(&[]).unwrap().len(), all().len());
+        assert_eq!(choose(&["graph".into()]).unwrap()[0].name, "graph");
+        assert!(choose(&["grpah".into()]).unwrap_err().to_string().contains("grpah"));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for (i, suite) in all().iter().enumerate() {
+            assert!(all()[..i].iter().all(|earlier| earlier.name != suite.name), "{}", suite.name);
+        }
+    }
+
+    #[test]
+    fn summaries_are_recognised() {
+        assert!(is_summary("     Summary [   0.012s] 4 tests run: 4 passed, 0 skipped"));
+        assert!(is_summary("test result: ok. 4 passed; 0 failed"));
+        assert!(is_summary("        FAIL [   0.003s] hadal-graph dim::tests::products"));
+        assert!(!is_summary("        PASS [   0.003s] hadal-graph dim::tests::summary"));
+    }
+
+    #[test]
+    fn a_suite_narrows_by_package_and_name() {
+        let suite = all().iter().find(|suite| suite.name == "cross-limits").unwrap();
+        let text = describe(&commands(suite, true)[0]);
+        assert!(text.contains("HADAL_WGPU_FEATURES=none"), "{text}");
+        assert!(text.ends_with("-E '(package(hadal-suite)) & test(wgpu)'"), "{text}");
+        let text = describe(&commands(suite, false)[0]);
+        assert!(text.ends_with("-p hadal-suite wgpu"), "{text}");
+    }
+}
