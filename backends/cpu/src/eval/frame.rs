@@ -1,0 +1,404 @@
+//! The register blocks of one worker, and the evaluation loop.
+
+use super::compile::{Class, Compiled, IndirectOp, Node, Op, StoreOp};
+use super::load::{fill, scatter_elements, splat};
+use super::map::{self, Map};
+use crate::philox::philox;
+use hadal_graph::DType;
+
+/// The memory of the values that a step reads and writes, by position.
+///
+/// Whoever makes one promises: each pointer is aligned to 64 bytes (8 for parameters) and valid for the number of elements that
+/// [`Stepped`](super::Stepped) named, for as long as the step runs; nobody outside the step writes to the reads or touches the writes; reads
+/// and writes overlap only where `aliased` says so.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Operands {
+    pub(crate) reads: Vec<*const u8>,
+    pub(crate) writes: Vec<*mut u8>,
+}
+
+// SAFETY: the pointers are only followed by workers of one step, which write to disjoint elements (the promise of `Store`).
+unsafe impl Send for Operands {}
+// SAFETY: as above.
+unsafe impl Sync for Operands {}
+
+/// Accumulators as lanes: one number each, or a vector along the evaluated range.
+pub(crate) type Accumulators<'a> = &'a [*const u8];
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line(#[allow(dead_code, reason = "only its size and alignment matter")] [u8; 64]);
+
+/// A part of an evaluated range that lies in one row of the innermost axis.
+#[derive(Clone, Copy)]
+pub(super) struct Segment {
+    /// First position within the block.
+    pub(super) at: usize,
+    pub(super) length: usize,
+    /// Where the coordinates of its first position start in [`Frame::coordinates`].
+    pub(super) coordinates: usize,
+}
+
+/// Registers of one worker for one [`Compiled`].
+pub(crate) struct Frame {
+    lines: Vec<Line>,
+    registers: Vec<*const u8>,
+    coordinates: Vec<i64>,
+    segments: Vec<Segment>,
+    pub(super) addresses: Vec<i64>,
+    row: Option<usize>,
+    started: bool,
+    fault: bool,
+}
+
+impl Frame {
+    pub(crate) fn new(compiled: &Compiled) -> Frame {
+        Frame {
+            lines: vec![Line([0; 64]); compiled.scratch.div_ceil(64)],
+            registers: vec![std::ptr::null(); compiled.nodes.len()],
+            coordinates: Vec::new(),
+            segments: Vec::new(),
+            addresses: Vec::new(),
+            row: None,
+            started: false,
+            fault: false,
+        }
+    }
+
+    /// The accumulators have new values.
+    pub(crate) fn forget_row(&mut self) {
+        self.row = None;
+    }
+
+    /// Whether a run-time index was out of range since the frame was made.
+    pub(crate) fn fault(&self) -> bool {
+        self.fault
+    }
+
+    pub(super) fn fault_mut(&mut self) -> &mut bool {
+        &mut self.fault
+    }
+
+    fn slot(&mut self, node: &Node) -> *mut u8 {
+        let base = self.lines.as_mut_ptr().cast::<u8>();
+        // SAFETY: `allocate` laid every slot within the `scratch` bytes that `lines` holds.
+        unsafe { base.add(node.slot) }
+    }
+}
+
+impl Compiled {
+    /// Evaluates positions `start..start + length`, of which there are at most [`Compiled::block`], and performs the stores.
+    ///
+    /// Safety: `operands` are those of the step that this was compiled for and keep the promise of [`Operands`]; `accumulators` point to as
+    /// many lanes as `vectors` says; `start + length` is at most [`Compiled::total`]; `frame` was made for `self` and has seen no
+    /// other operands; no other worker evaluates positions that store to the same elements.
+    pub(crate) unsafe fn eval(
+        &self,
+        frame: &mut Frame,
+        operands: &Operands,
+        start: usize,
+        length: usize,
+        accumulators: Accumulators<'_>,
+    ) {
+        debug_assert!(length <= self.block && start + length <= self.total);
+        if length == 0 {
+            return;
+        }
+        let inner = self.inner();
+        // SAFETY: for all calls below, the promises are the caller's own.
+        unsafe {
+            if !frame.started {
+                self.segment(frame, start, 1);
+                self.nodes_of(frame, operands, accumulators, 1, &|c| c == Class::Uniform);
+                self.splat_all(frame, Class::Uniform, self.block);
+                frame.started = true;
+            }
+            if start % inner + length <= inner {
+                if frame.row != Some(start / inner) {
+                    self.segment(frame, start, 1);
+                    self.nodes_of(frame, operands, accumulators, 1, &|c| c == Class::Row);
+                    self.splat_all(frame, Class::Row, self.block.min(inner));
+                    frame.row = Some(start / inner);
+                }
+                self.segment(frame, start, length);
+                self.nodes_of(frame, operands, accumulators, length, &|c| c == Class::Varying);
+                self.stores(frame, operands, length, true);
+            } else {
+                frame.row = None;
+                self.segment(frame, start, length);
+                self.nodes_of(frame, operands, accumulators, length, &|c| c != Class::Uniform);
+                self.stores(frame, operands, length, false);
+            }
+        }
+    }
+
+    /// The n-th of [`Source::values`](super::Source::values) after [`Compiled::eval`]: as many lanes as positions were evaluated, valid until the next evaluation.
+    pub(crate) fn value(&self, frame: &Frame, n: usize) -> *const u8 {
+        frame.registers[self.values[n]]
+    }
+
+    /// Cuts a range into rows.
+    fn segment(&self, frame: &mut Frame, start: usize, length: usize) {
+        frame.segments.clear();
+        frame.coordinates.clear();
+        let (rank, inner) = (self.extents.len(), self.inner());
+        let mut at = 0;
+        frame.coordinates.resize(rank, 0);
+        map::coordinates(start, &self.extents, &mut frame.coordinates);
+        while at < length {
+            let here = (inner - (start + at) % inner).min(length - at);
+            let coordinates = frame.coordinates.len() - rank;
+            frame.segments.push(Segment { at, length: here, coordinates });
+            at += here;
+            if at < length {
+                // The next row: the innermost coordinate restarts, the others count up.
+                frame.coordinates.extend_from_within(coordinates..);
+                let next = &mut frame.coordinates[coordinates + rank..];
+                next[rank - 1] = 0;
+                for axis in (0..rank - 1).rev() {
+                    next[axis] += 1;
+                    if next[axis] < self.extents[axis] as i64 {
+                        break;
+                    }
+                    next[axis] = 0;
+                }
+            }
+        }
+    }
+
+    /// Safety: as [`Compiled::eval`].
+    unsafe fn nodes_of(
+        &self,
+        frame: &mut Frame,
+        operands: &Operands,
+        accumulators: Accumulators<'_>,
+        length: usize,
+        wanted: &dyn Fn(Class) -> bool,
+    ) {
+        for (n, node) in self.nodes.iter().enumerate() {
+            if !wanted(node.class) {
+                continue;
+            }
+            let mut out = frame.slot(node);
+            // SAFETY: registers of operands were set before, by this loop or by one for a lower class, and hold `length` lanes; slots hold a
+            // block and are never those of operands; addresses were checked when the program was compiled.
+            unsafe {
+                match &node.op {
+                    Op::Load(load) => {
+                        if let Some(borrowed) =
+                            self.load(frame, load, operands.reads[load.operand], out, length)
+                        {
+                            frame.registers[n] = borrowed;
+                            continue;
+                        }
+                    }
+                    Op::Accumulator(a) if self.vectors => {
+                        frame.registers[n] = accumulators[*a];
+                        continue;
+                    }
+                    Op::Accumulator(a) => splat(accumulators[*a], out, node.size, length),
+                    Op::Const(bits) => splat(bits.as_ptr(), out, node.size, length),
+                    Op::Index(map) => {
+                        for s in &frame.segments {
+                            let first = map.at(&frame.coordinates[s.coordinates..][..self.extents.len()]);
+                            index(first, map.inner(), out.add(s.at * node.size), node.dtype, s.length);
+                        }
+                    }
+                    Op::InBounds(bounds) => {
+                        for s in &frame.segments {
+                            let coordinates = &frame.coordinates[s.coordinates..][..self.extents.len()];
+                            let (low, high) = map::interval(bounds, coordinates, s.length);
+                            let out = std::slice::from_raw_parts_mut(out.add(s.at), s.length);
+                            out.fill(0);
+                            out[low..high].fill(1);
+                        }
+                    }
+                    Op::One(f, a) => {
+                        out = self.destination(frame, operands, node, length).unwrap_or(out);
+                        f(frame.registers[*a], out, length);
+                    }
+                    Op::Two(f, a, b) => {
+                        out = self.destination(frame, operands, node, length).unwrap_or(out);
+                        f(frame.registers[*a], frame.registers[*b], out, length);
+                    }
+                    Op::Three(f, a, b, c) => {
+                        out = self.destination(frame, operands, node, length).unwrap_or(out);
+                        f(frame.registers[*a], frame.registers[*b], frame.registers[*c], out, length);
+                    }
+                    Op::Random { key, counter } => {
+                        out = self.destination(frame, operands, node, length).unwrap_or(out);
+                        let key =
+                            key.map(|k| std::slice::from_raw_parts(frame.registers[k].cast::<u32>(), length));
+                        for s in &frame.segments {
+                            let first = counter.at(&frame.coordinates[s.coordinates..][..self.extents.len()]);
+                            let out = std::slice::from_raw_parts_mut(out.cast::<u32>().add(s.at), s.length);
+                            let key = key.map(|k| &k[s.at..][..s.length]);
+                            random(first, counter.inner(), key, out);
+                        }
+                    }
+                }
+            }
+            frame.registers[n] = out;
+        }
+    }
+
+    /// Where a register that is stored contiguously can be computed directly, if the range lies in one row.
+    fn destination(&self, frame: &Frame, operands: &Operands, node: &Node, length: usize) -> Option<*mut u8> {
+        let store = &self.stores[node.direct?];
+        let &[Segment { length: whole, .. }] = frame.segments.as_slice() else { return None };
+        if whole != length {
+            return None;
+        }
+        let address = store.map.at(&frame.coordinates[..self.extents.len()]);
+        // SAFETY: the address was checked to be within the result.
+        Some(unsafe { operands.writes[store.target].add(address as usize * store.dtype.size()) })
+    }
+
+    /// Repeats registers of one class that are read as vectors. Safety: their first lane was evaluated into their slot.
+    unsafe fn splat_all(&self, frame: &mut Frame, class: Class, length: usize) {
+        for (n, node) in self.nodes.iter().enumerate() {
+            if node.class == class && node.splat {
+                let out = frame.slot(node);
+                // SAFETY: the slot holds a block, which is at least `length` lanes.
+                unsafe {
+                    let mut first = [0u8; 8];
+                    std::ptr::copy_nonoverlapping(frame.registers[n], first.as_mut_ptr(), node.size);
+                    splat(first.as_ptr(), out, node.size, length);
+                }
+                frame.registers[n] = out;
+            }
+        }
+    }
+
+    /// Safety: as [`Compiled::eval`], after all registers were evaluated; `one_row` says whether the range lies in one row.
+    unsafe fn stores(&self, frame: &mut Frame, operands: &Operands, length: usize, one_row: bool) {
+        for (s, store) in self.stores.iter().enumerate() {
+            if one_row && self.nodes[store.node].direct == Some(s) {
+                continue;
+            }
+            // SAFETY: addresses were checked when the program was compiled; indices are clamped to their limits.
+            unsafe { self.store(frame, store, operands.writes[store.target], length) }
+        }
+    }
+
+    /// Safety: as [`Compiled::stores`].
+    unsafe fn store(&self, frame: &mut Frame, store: &StoreOp, target: *mut u8, length: usize) {
+        let (lane, size) = (self.nodes[store.node].size, store.dtype.size());
+        let source = frame.registers[store.node];
+        if store.indirect.iter().any(|i| i.limit < 0) {
+            // Nothing can be in range, so nothing is written.
+            frame.fault = true;
+            return;
+        }
+        // SAFETY: `source` holds `length` lanes; addresses are within the target, see `stores`.
+        unsafe {
+            if !store.indirect.is_empty() {
+                let mut addresses = std::mem::take(&mut frame.addresses);
+                self.addresses(frame, &store.map, &store.indirect, length, &mut addresses);
+                for (i, &address) in addresses.iter().enumerate() {
+                    (store.convert)(source.add(i * lane), target.add(address as usize * size), 1);
+                }
+                frame.addresses = addresses;
+                return;
+            }
+            let step = store.map.inner();
+            for s in &frame.segments {
+                let first = store.map.at(&frame.coordinates[s.coordinates..][..self.extents.len()]) as usize;
+                let source = source.add(s.at * lane);
+                if step == 1 || s.length == 1 {
+                    (store.convert)(source, target.add(first * size), s.length);
+                } else {
+                    scatter_elements(source, target.add(first * size), step, store.dtype, s.length);
+                }
+            }
+        }
+    }
+
+    /// The address of each position of the range: the map plus clamped run-time indices. Sets the fault where an index is out of range.
+    ///
+    /// Safety: index registers hold `length` lanes; limits are not negative.
+    pub(super) unsafe fn addresses(
+        &self,
+        frame: &mut Frame,
+        map: &Map,
+        indirect: &[IndirectOp],
+        length: usize,
+        into: &mut Vec<i64>,
+    ) {
+        into.clear();
+        for s in &frame.segments {
+            let first = map.at(&frame.coordinates[s.coordinates..][..self.extents.len()]);
+            into.extend((0..s.length as i64).map(|i| first + i * map.inner()));
+        }
+        for i in indirect {
+            let register = frame.registers[i.node];
+            for (n, address) in into.iter_mut().enumerate().take(length) {
+                // SAFETY: the caller promises the lanes.
+                let index = unsafe { read_index(register, i.dtype, n) };
+                let clamped = index.clamp(0, i.limit);
+                frame.fault |= clamped != index && !i.clamped;
+                *address = address.wrapping_add(clamped.wrapping_mul(i.stride));
+            }
+        }
+    }
+
+    pub(super) fn segments<'f>(&self, frame: &'f Frame) -> (&'f [Segment], &'f [i64]) {
+        (&frame.segments, &frame.coordinates)
+    }
+
+    pub(super) fn index_at(&self, frame: &Frame, i: &IndirectOp, position: usize) -> i64 {
+        // SAFETY: the register holds at least `position + 1` lanes: it was evaluated for the range or is uniform.
+        unsafe { read_index(frame.registers[i.node], i.dtype, position) }
+    }
+
+    pub(super) fn is_varying(&self, node: usize) -> bool {
+        self.nodes[node].class == Class::Varying
+    }
+
+    pub(super) fn set_fault(frame: &mut Frame) {
+        frame.fault = true;
+    }
+}
+
+/// Safety: `register` holds more than `n` lanes of the integer type `dtype`.
+pub(crate) unsafe fn read_index(register: *const u8, dtype: DType, n: usize) -> i64 {
+    // SAFETY: the caller promises the lane.
+    unsafe {
+        match dtype {
+            DType::I8 => *register.cast::<i8>().add(n) as i64,
+            DType::I16 => *register.cast::<i16>().add(n) as i64,
+            DType::I32 => *register.cast::<i32>().add(n) as i64,
+            DType::I64 => *register.cast::<i64>().add(n),
+            DType::U8 | DType::Bool => *register.add(n) as i64,
+            DType::U16 => *register.cast::<u16>().add(n) as i64,
+            DType::U32 => *register.cast::<u32>().add(n) as i64,
+            // Above i64::MAX is out of any range, like -1.
+            DType::U64 => i64::try_from(*register.cast::<u64>().add(n)).unwrap_or(i64::MAX),
+            DType::F16 | DType::BF16 | DType::F32 | DType::F64 => -1,
+        }
+    }
+}
+
+/// `out[i] = first + i·step` as `dtype`. Safety: `out` holds `length` lanes.
+unsafe fn index(first: i64, step: i64, out: *mut u8, dtype: DType, length: usize) {
+    crate::ops::with_lane!(dtype, T => {
+        // SAFETY: the caller promises the lanes.
+        let out = unsafe { std::slice::from_raw_parts_mut(out.cast::<T>(), length) };
+        fill(out, |i| first.wrapping_add(step.wrapping_mul(i as i64)) as T);
+    });
+}
+
+/// Philox words for elements `first + i·step`, each with its own key.
+fn random(first: i64, step: i64, key: [&[u32]; 2], out: &mut [u32]) {
+    let mut cached = (0u64, [0u32; 2], [0u32; 4]);
+    let mut valid = false;
+    for (i, out) in out.iter_mut().enumerate() {
+        let number = first.wrapping_add(step.wrapping_mul(i as i64)) as u64;
+        let (counter, key) = (number / 4, [key[0][i], key[1][i]]);
+        if !valid || cached.0 != counter || cached.1 != key {
+            cached = (counter, key, philox([counter as u32, 0, 0, 0], key));
+            valid = true;
+        }
+        *out = cached.2[(number % 4) as usize];
+    }
+}
