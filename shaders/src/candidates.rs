@@ -1,6 +1,8 @@
 //! From a step to the kernels that can run it.
 
-use crate::{Candidate, Capabilities, ShaderError, contract, pointwise, reduce};
+use crate::{
+    Candidate, Capabilities, ShaderError, attention, contract, pointwise, reduce, scan, scatter, sort,
+};
 use hadal_graph::Bindings;
 use hadal_graph::program::{Kernel, Program, Step};
 
@@ -19,10 +21,10 @@ pub fn candidates(
         Kernel::Pointwise(kernel) => pointwise::candidates(program, step, kernel, capabilities),
         Kernel::Reduce(kernel) => reduce::candidates(program, step, kernel, sizes, capabilities),
         Kernel::Contract(kernel) => contract::candidates(program, step, kernel, sizes, capabilities),
+        Kernel::Attention(kernel) => attention::candidates(program, step, kernel, sizes, capabilities),
+        Kernel::Scatter(kernel) => scatter::candidates(program, step, kernel, sizes, capabilities),
+        Kernel::Scan(kernel) => scan::candidates(program, step, kernel, capabilities),
+        Kernel::Sort(kernel) => sort::candidates(program, step, kernel, capabilities),
         Kernel::Loop(_) | Kernel::Branch(_) => Err(ShaderError::Control { op: step.label.clone() }),
-        _ => Err(ShaderError::Limits {
-            op: step.label.clone(),
-            reason: "no variant of this archetype yet".into(),
-        }),
     }
 }

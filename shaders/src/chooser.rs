@@ -106,3 +106,48 @@ pub(crate) fn contract(shape: &ContractShape, capabilities: &Capabilities) -> Ve
     }
     variants
 }
+
+/// What decides between the variants of a scatter.
+pub(crate) struct ScatterShape {
+    /// Places in the outer and inner axes together.
+    pub(crate) columns: i64,
+    pub(crate) extent: i64,
+}
+
+/// A thread a column does the least work; where that leaves a device idle, a thread an element.
+pub(crate) fn scatter(shape: &ScatterShape) -> [&'static str; 2] {
+    if shape.columns >= 64 || shape.extent > 65536 {
+        ["scatter/column", "scatter/element"]
+    } else {
+        ["scatter/element", "scatter/column"]
+    }
+}
+
+/// What decides between the variants of attention.
+pub(crate) struct AttentionShape {
+    pub(crate) queries: i64,
+    pub(crate) keys: i64,
+    /// The larger of head_dim and value_dim.
+    pub(crate) width: i64,
+}
+
+/// Classes of head and value sizes, in elements.
+pub(crate) const ATTENTION_CLASSES: [u32; 6] = [32, 64, 128, 256, 512, 1024];
+
+/// On a software device a query a thread; on a GPU a query a workgroup where there are few queries, otherwise tiles in workgroup memory.
+pub(crate) fn attention(shape: &AttentionShape, capabilities: &Capabilities) -> Vec<&'static str> {
+    let tiles = capabilities.workgroup_memory >= 16384 && shape.width <= 256;
+    let decoding = shape.queries <= 8 && shape.keys >= 64;
+    let mut variants = vec!["attention/query_per_thread"];
+    if tiles {
+        variants.push("attention/tiled");
+    }
+    variants.push("attention/query_per_workgroup");
+    if !capabilities.software {
+        variants.rotate_left(1);
+        if decoding || !tiles {
+            variants.sort_by_key(|variant| *variant != "attention/query_per_workgroup");
+        }
+    }
+    variants
+}

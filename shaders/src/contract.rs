@@ -6,9 +6,10 @@ use crate::evaluate::{Scope, print_body, print_program};
 use crate::module::{Module, groups_of};
 use crate::operators::{binary, cast, wrap};
 use crate::template::Hooks;
-use crate::types::{Kind, literal};
+use crate::types::literal;
+use crate::vector::{starts_at_multiples_of_four, widened_load};
 use crate::{Candidate, Capabilities, Launch, ShaderError};
-use hadal_graph::program::{Affine, BinaryOp, Contract, Instr, Operand, Program, Reg, Step};
+use hadal_graph::program::{Affine, BinaryOp, Contract, Instr, Operand, Program, Step};
 use hadal_graph::{Bindings, DType, Dim, Scalar};
 use std::fmt::Write;
 
@@ -268,7 +269,6 @@ impl Contraction {
     }
 
     fn vector_axis(&self, side: Side, address: &Affine) -> Option<VectorAxis> {
-        let four = Dim::from(4);
         let groups = if side == Side::A { [BATCH, M, K] } else { [BATCH, K, N] };
         let mut start = 0;
         let mut found = None;
@@ -280,12 +280,11 @@ impl Contraction {
             start = end;
         }
         let (group, axis) = found?;
-        let others = address.coefficients.iter().enumerate().filter(|(a, _)| *a != axis).map(|(_, c)| c);
-        if others.chain([&address.offset]).any(|c| c.exact_div(&four).is_none()) {
+        if !starts_at_multiples_of_four(address, axis) {
             return None;
         }
         let last = self.axes[group].last()?;
-        let whole = last.exact_div(&four).is_some();
+        let whole = last.exact_div(&Dim::from(4)).is_some();
         match group {
             K if whole || self.axes[K].len() == 1 => Some(VectorAxis::Depth),
             M | N if whole => Some(VectorAxis::Free),
@@ -299,22 +298,4 @@ struct Vector {
     axis: VectorAxis,
     operand: usize,
     address: Affine,
-}
-
-/// The load that an operand is, if what comes after it only widens within one register type up to `dtype`.
-fn widened_load(operand: &Operand, dtype: DType) -> Option<(usize, &Affine)> {
-    let program = &operand.program;
-    let widens =
-        |from: DType, to: DType| Kind::of(from) == Kind::of(to) && (from == to || from.size() < to.size());
-    let mut reg: Reg = operand.value;
-    if !widens(program.dtype(reg), dtype) {
-        return None;
-    }
-    while let Instr::Cast(x) = program.instrs[reg].instr {
-        if !widens(program.dtype(x), program.dtype(reg)) {
-            return None;
-        }
-        reg = x;
-    }
-    program.as_plain_load(reg)
 }

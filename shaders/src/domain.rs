@@ -110,6 +110,27 @@ pub(crate) fn print_coordinates(
     names
 }
 
+/// Prints the struct `Row`, which carries the coordinates in `outer`, and `row_at`, `rows` and `length`; returns expressions for the
+/// coordinates of a `row: Row`.
+pub(crate) fn print_row(module: &mut Module, outer: &[Dim], length: &Dim) -> (String, Vec<String>) {
+    let mut body = String::new();
+    let names = print_coordinates(module, outer, "index", "c", &mut body);
+    let mut text = String::from("struct Row {\n    index: u32,\n");
+    for name in &names {
+        let _ = writeln!(text, "    {name}: u32,");
+    }
+    let arguments: String = names.iter().map(|name| format!(", {name}")).collect();
+    let _ = writeln!(
+        text,
+        "}}\n\nfn row_at(index: u32) -> Row {{\n{body}    return Row(index{arguments});\n}}\n"
+    );
+    let rows = module.size(&outer.iter().cloned().product());
+    let length = module.size(length);
+    let _ = writeln!(text, "fn rows() -> u32 {{\n    return {rows};\n}}\n");
+    let _ = writeln!(text, "fn length() -> u32 {{\n    return {length};\n}}");
+    (text, names.iter().map(|name| format!("row.{name}")).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

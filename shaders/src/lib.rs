@@ -1,6 +1,7 @@
 //! WGSL kernels and their specialisation.
 #![forbid(unsafe_code)]
 
+mod attention;
 mod candidates;
 mod chooser;
 mod combine;
@@ -13,8 +14,12 @@ mod module;
 mod operators;
 mod pointwise;
 mod reduce;
+mod scan;
+mod scatter;
+mod sort;
 mod template;
 mod types;
+mod vector;
 
 pub use candidates::candidates;
 pub use launch::{Binding, Candidate, Capabilities, Launch, ShaderError, Source, Storage};

@@ -139,6 +139,16 @@ impl<'a> Module<'a> {
         Ok(from_storage(&raw, dtype, storage, address))
     }
 
+    /// The element of `writes[target]` at `address` as it is now, as a register of the value's dtype.
+    pub(crate) fn load_write(&mut self, target: usize, address: &str) -> Result<String, ShaderError> {
+        let value = self.step.writes[target];
+        let dtype = self.program.values[value].dtype;
+        let storage = self.storage(value)?;
+        let slot = self.slot_of(value)?;
+        let raw = self.as_element(&format!("b{slot}[{address}]"), slot, element_type(storage), "")?;
+        Ok(from_storage(&raw, dtype, storage, address))
+    }
+
     /// Four elements of `reads[operand]` from `address` on, a multiple of 4, as a `vec4` of the value's register type.
     /// The operand was declared by [`Module::read_as_vec4`].
     pub(crate) fn load_vec4(&mut self, operand: usize, address: &str) -> Result<String, ShaderError> {

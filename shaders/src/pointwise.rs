@@ -5,9 +5,10 @@ use crate::domain::{Maps, collapse, print_coordinates};
 use crate::evaluate::{Scope, needed, print_body, print_program, roots};
 use crate::module::{Module, groups_of};
 use crate::template::Hooks;
+use crate::vector::starts_at_multiples_of_four;
 use crate::{Candidate, Capabilities, Launch, ShaderError};
 use hadal_graph::Dim;
-use hadal_graph::program::{Affine, Body, Instr, Pointwise, Program, Reg, Step};
+use hadal_graph::program::{Body, Instr, Pointwise, Program, Reg, Step};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -41,8 +42,20 @@ pub(crate) fn candidates(
     Ok(candidates)
 }
 
+/// One element at a time over a domain that has not been collapsed yet.
+pub(crate) fn scalar_collapsed(
+    module: Module,
+    domain: Vec<Dim>,
+    mut body: Body,
+    variant: &'static str,
+) -> Result<Launch, ShaderError> {
+    let mut groups = [domain];
+    collapse(&mut groups, &mut [Maps::of_body(&mut body, &[0])]);
+    scalar(module, &groups[0], &body, variant)
+}
+
 /// One element at a time.
-pub(crate) fn scalar(
+fn scalar(
     mut module: Module,
     extents: &[Dim],
     body: &Body,
@@ -69,7 +82,7 @@ fn vec4(mut module: Module, extents: &[Dim], body: &Body) -> Result<Option<Launc
     }
     for store in &body.stores {
         let storage = module.write_storage(store.target)?;
-        let aligned = is_aligned_row(&store.address, last) && store.indirect.is_empty();
+        let aligned = starts_at_multiples_of_four(&store.address, last) && store.indirect.is_empty();
         if !aligned || module.vec4_element(storage).is_none() {
             return Ok(None);
         }
@@ -85,7 +98,7 @@ fn vec4(mut module: Module, extents: &[Dim], body: &Body) -> Result<Option<Launc
             }
             Instr::Load { operand, map, indirect } if map.guards.is_empty() && indirect.is_empty() => {
                 let storage = module.read_storage(*operand)?;
-                if is_aligned_row(&map.address, last) && module.vec4_element(storage).is_some() {
+                if starts_at_multiples_of_four(&map.address, last) && module.vec4_element(storage).is_some() {
                     vectors.push(reg);
                 } else if module.is_written(*operand) {
                     return Ok(None);
@@ -112,19 +125,6 @@ fn vec4(mut module: Module, extents: &[Dim], body: &Body) -> Result<Option<Launc
     hooks.set("body", print_vec4_body(&mut module, extents, body, &vectors)?);
     let template = include_str!("../kernels/pointwise_vec4.wgsl");
     module.finish("pointwise/vec4", template, hooks, groups_of(&total, WORKGROUP * per_thread * 4)).map(Some)
-}
-
-/// Whether neighbours along the last axis are neighbours in memory and every fourth starts a `vec4`.
-fn is_aligned_row(address: &Affine, last: usize) -> bool {
-    let four = Dim::from(4);
-    let (row, outer) = address.coefficients.split_at(last);
-    row_is_one(outer)
-        && address.offset.exact_div(&four).is_some()
-        && row.iter().all(|c| c.exact_div(&four).is_some())
-}
-
-fn row_is_one(coefficients: &[Dim]) -> bool {
-    matches!(coefficients, [one] if one.is(1))
 }
 
 /// The function that computes one lane.

@@ -2,7 +2,7 @@
 
 use crate::chooser::{self, ReduceShape};
 use crate::combine::Combination;
-use crate::domain::{Maps, collapse, print_coordinates};
+use crate::domain::{Maps, collapse, print_coordinates, print_row};
 use crate::evaluate::{Scope, print_body};
 use crate::module::{Module, groups_of};
 use crate::template::Hooks;
@@ -88,7 +88,8 @@ impl Reduction {
             );
         }
         hooks.set("constants", constants);
-        let coordinates = self.print_row(&mut module, &mut hooks);
+        let (row, coordinates) = print_row(&mut module, &self.outer, &self.length);
+        hooks.set("row", row);
         let accumulators: Vec<String> = (0..self.kernel.phases.len()).map(|n| format!("acc.a_{n}")).collect();
 
         for (n, (phase, combination)) in self.kernel.phases.iter().zip(&self.combinations).enumerate() {
@@ -127,26 +128,6 @@ impl Reduction {
         }
         let workgroups = if per_workgroup { self.rows.clone() } else { groups_of(&self.rows, threads) };
         module.finish(variant, template, hooks, workgroups)
-    }
-
-    /// Prints `Row`, which carries the outer coordinates; returns expressions for them.
-    fn print_row(&self, module: &mut Module, hooks: &mut Hooks) -> Vec<String> {
-        let mut body = String::new();
-        let names = print_coordinates(module, &self.outer, "index", "c", &mut body);
-        let mut text = String::from("struct Row {\n    index: u32,\n");
-        for name in &names {
-            let _ = writeln!(text, "    {name}: u32,");
-        }
-        let arguments: String = names.iter().map(|name| format!(", {name}")).collect();
-        let _ = writeln!(
-            text,
-            "}}\n\nfn row_at(index: u32) -> Row {{\n{body}    return Row(index{arguments});\n}}\n"
-        );
-        let (rows, length) = (module.size(&self.rows), module.size(&self.length));
-        let _ = writeln!(text, "fn rows() -> u32 {{\n    return {rows};\n}}\n");
-        let _ = writeln!(text, "fn length() -> u32 {{\n    return {length};\n}}");
-        hooks.set("row", text);
-        names.iter().map(|name| format!("row.{name}")).collect()
     }
 
     /// The coordinates of element `j`: the row's, then those within the row.
