@@ -5,7 +5,8 @@ use crate::memory::Memory;
 use crate::parallel::{Pool, Workers};
 use crate::storage::{CpuStorage, copy_bytes};
 use hadal_device::{
-    Backend, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryStats, Weights,
+    Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryStats, Weights,
+    Which,
 };
 use hadal_graph::program::Program;
 use hadal_graph::{DType, HostTensor, Target};
@@ -139,5 +140,37 @@ impl Backend for CpuBackend {
 
     fn empty_cache(&self) {
         self.shared.memory.empty_cache();
+    }
+}
+
+/// Lists and opens the processor, for a [`Registry`](hadal_device::Registry).
+pub struct CpuFactory;
+
+impl BackendFactory for CpuFactory {
+    fn name(&self) -> &str {
+        "cpu"
+    }
+
+    fn list(&self) -> DeviceFuture<'_, Vec<DeviceInfo>> {
+        Box::pin(std::future::ready(Ok(vec![crate::info::device_info()])))
+    }
+
+    fn open<'a>(&'a self, which: &'a Which) -> DeviceFuture<'a, Arc<dyn Backend>> {
+        Box::pin(async move {
+            let info = crate::info::device_info();
+            let there = match which {
+                Which::Any => true,
+                Which::Index(index) => *index == info.index,
+                Which::Name(part) => info.name.to_lowercase().contains(&part.to_lowercase()),
+            };
+            if !there {
+                return Err(DeviceError::Unavailable {
+                    backend: "cpu".into(),
+                    reason: format!("there is one processor, {}, and `{which}` is not it", info.name),
+                    hint: "ask for `cpu`".into(),
+                });
+            }
+            Ok(Arc::new(CpuBackend::new()) as Arc<dyn Backend>)
+        })
     }
 }

@@ -4,8 +4,7 @@
 //! over the storage it came from is updated right there; any other part is copied on its first write. Results are copied to where
 //! they belong unless they are there already.
 
-use crate::executable::{CpuExecutable, Table};
-use crate::parallel::Workers;
+use crate::executable::{Context, CpuExecutable, Table};
 use crate::plan::Plan;
 use crate::storage::{CpuStorage, copy_bytes};
 use hadal_device::{Arguments, Buffer, DeviceError};
@@ -73,7 +72,7 @@ impl CpuExecutable {
         s: usize,
         table: &Table,
         bindings: &Bindings,
-        workers: Workers,
+        context: Context<'_>,
     ) -> Result<(), DeviceError> {
         let (step, planned) = (&self.program.steps[s], &plan.steps[s]);
         let Some(Some([first, second])) = self.children.get(s) else { return Ok(()) };
@@ -98,13 +97,13 @@ impl CpuExecutable {
             loop {
                 let arguments =
                     Arguments { bindings: bindings.clone(), inputs: state.clone(), variables: Vec::new() };
-                let answer = first.execute(&condition, arguments, workers)?.outputs;
+                let answer = first.execute(&condition, arguments, context)?.outputs;
                 if !truth(&answer)? {
                     break state;
                 }
                 let arguments =
                     Arguments { bindings: bindings.clone(), inputs: Vec::new(), variables: state };
-                state = second.execute(&body, arguments, workers)?.variables;
+                state = second.execute(&body, arguments, context)?.variables;
             }
         } else {
             let taken = if truth(&state[..1])? { first } else { second };
@@ -114,7 +113,7 @@ impl CpuExecutable {
                 .execute(
                     &chosen,
                     Arguments { bindings: bindings.clone(), inputs, variables: Vec::new() },
-                    workers,
+                    context,
                 )?
                 .outputs
         };

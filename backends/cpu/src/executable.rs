@@ -8,7 +8,8 @@ use crate::parallel::Workers;
 use crate::plan::{Place, Plan};
 use crate::storage::{CpuStorage, copy_bytes};
 use hadal_device::{
-    Arguments, Buffer, DeviceError, DeviceFuture, Executable, ExecutableStats, PlanReport, Results, Weights,
+    Arguments, Buffer, DeviceError, DeviceFuture, Executable, ExecutableStats, PlanReport, Results, StepTime,
+    Weights,
 };
 use hadal_graph::Bindings;
 use hadal_graph::program::{Kernel, Program, Role, ValueId};
@@ -106,9 +107,10 @@ impl CpuExecutable {
         );
         this.shared.pool.install(|| {
             let table = &table;
+            let context = Context { workers: this.shared.workers(), times: None, move_to_pool: false };
             for s in 0..plan.steps.len() {
                 // SAFETY: all values of `once` steps are kept, and nobody else has them yet.
-                unsafe { this.launch(&plan, s, &this.program.once[s].label, table, this.shared.workers())? };
+                unsafe { this.launch(&plan, s, &this.program.once[s].label, table, context)? };
             }
             Ok::<(), DeviceError>(())
         })?;
@@ -146,36 +148,50 @@ impl CpuExecutable {
         Ok(plan)
     }
 
-    /// One run on the calling thread and the pool.
-    fn run_now(&self, arguments: Arguments) -> Result<Results, DeviceError> {
+    /// One run on the calling thread and the pool; with `times`, every launch is timed.
+    fn run_now(&self, arguments: Arguments, times: Option<&Times>) -> Result<Results, DeviceError> {
         let plan = self.planned(&arguments.bindings)?;
-        if plan.parallel {
-            self.shared.pool.install(|| self.execute(&plan, arguments, self.shared.workers()))
-        } else {
-            self.execute(&plan, arguments, Workers::new(1))
-        }
+        let workers = if plan.parallel { self.shared.workers() } else { Workers::new(1) };
+        self.execute(&plan, arguments, Context { workers, times, move_to_pool: plan.parallel })
     }
 
-    /// One run on the current thread; `workers` may be more than one only on a thread of the pool.
+    /// One run on the current thread, or on the pool where the context says so.
     pub(crate) fn execute(
         &self,
         plan: &Plan,
         arguments: Arguments,
-        workers: Workers,
+        context: Context<'_>,
     ) -> Result<Results, DeviceError> {
         let Arguments { bindings, inputs, mut variables } = arguments;
         self.check(plan, "input", &self.program.inputs, &inputs)?;
         self.check(plan, "variable", &self.program.variables, &variables)?;
         self.own_written(&mut variables)?;
 
-        // Locked in the order of addresses, each once, so that two runs and a writer never wait for each other.
+        // Locked on the caller's thread, in the order of addresses, each once: two runs and a writer never wait for each other, and no thread
+        // of the pool waits for a lock that the run it has taken over holds.
         let unchanged = variables.iter().zip(&self.written).filter(|(_, written)| !**written).map(|(v, _)| v);
         let mut read: Vec<&CpuStorage> =
             inputs.iter().chain(unchanged).map(CpuStorage::of).collect::<Result<_, _>>()?;
         read.sort_by_key(|s| std::ptr::from_ref(*s) as usize);
         read.dedup_by_key(|s| std::ptr::from_ref(*s) as usize);
         let guards: Vec<RwLockReadGuard<'_, ()>> = read.iter().map(|s| s.reading()).collect();
+        let context_here = Context { move_to_pool: false, ..context };
+        let steps = || self.run_steps(plan, &bindings, &inputs, &variables, context_here);
+        let fresh = if context.move_to_pool { self.shared.pool.install(steps) } else { steps() }?;
+        drop(guards);
+        self.counters.runs.fetch_add(1, Ordering::Relaxed);
+        self.results(plan, inputs, variables, fresh)
+    }
 
+    /// All steps of a run whose arguments were checked and locked. Returns the buffers it made, by value.
+    fn run_steps(
+        &self,
+        plan: &Plan,
+        bindings: &Bindings,
+        inputs: &[Buffer],
+        variables: &[Buffer],
+        context: Context<'_>,
+    ) -> Result<Vec<Option<Buffer>>, DeviceError> {
         let arena = self.shared.memory.allocate(plan.arena_bytes, false)?;
         let mut fresh: Vec<Option<Buffer>> = vec![None; self.program.values.len()];
         let mut table = Table::new(vec![std::ptr::null_mut(); self.program.values.len()]);
@@ -204,15 +220,13 @@ impl CpuExecutable {
             // owned by this run; fresh memory and the arena belong to this run.
             unsafe {
                 if plan.steps[s].kernel.is_some() {
-                    self.launch(plan, s, &self.program.steps[s].label, &table, workers)?;
+                    self.launch(plan, s, &self.program.steps[s].label, &table, context)?;
                 } else {
-                    self.control(plan, s, &table, &bindings, workers)?;
+                    self.control(plan, s, &table, bindings, context)?;
                 }
             }
         }
-        self.counters.runs.fetch_add(1, Ordering::Relaxed);
-        drop(guards);
-        self.results(plan, inputs, variables, fresh)
+        Ok(fresh)
     }
 
     /// Errors: `Argument` when the number, dtype or size of buffers is not the program's.
@@ -273,7 +287,7 @@ impl CpuExecutable {
         s: usize,
         label: &str,
         table: &Table,
-        workers: Workers,
+        context: Context<'_>,
     ) -> Result<(), DeviceError> {
         let step = &plan.steps[s];
         let Some(kernel) = &step.kernel else { return Ok(()) };
@@ -281,9 +295,15 @@ impl CpuExecutable {
             reads: step.reads.iter().map(|id| table.pointers[id.index()].cast_const()).collect(),
             writes: step.writes.iter().map(|id| table.pointers[id.index()]).collect(),
         };
-        let run = Run { operands: &operands, workers, fault: false.into() };
-        // SAFETY: the caller's promise.
-        unsafe { kernel.run(&run) };
+        let run = Run { operands: &operands, workers: context.workers, fault: false.into() };
+        let launch = || {
+            // SAFETY: the caller's promise.
+            unsafe { kernel.run(&run) }
+        };
+        match context.times {
+            None => launch(),
+            Some(times) => times.measure(label, kernel.variant(), launch),
+        }
         self.counters.dispatches.fetch_add(1, Ordering::Relaxed);
         if run.fault.into_inner() {
             return Err(DeviceError::IndexOutOfRange { op: label.to_string() });
@@ -319,11 +339,7 @@ impl CpuExecutable {
                     },
                 },
             };
-            Ok(if buffer.dtype() == value.dtype && buffer.elements() == elements {
-                buffer
-            } else {
-                self.reinterpret(&buffer, value.dtype, elements)?
-            })
+            Ok(buffer.reinterpret(value.dtype, elements))
         };
         let outputs = self.program.outputs.iter().map(|&id| of(id)).collect::<Result<Vec<_>, _>>()?;
         for update in &self.program.updates {
@@ -352,19 +368,39 @@ impl CpuExecutable {
         }
         Ok(buffer)
     }
+}
 
-    /// A copy of the first bytes of a buffer under another type: for values that took over a larger or differently typed storage.
-    fn reinterpret(
-        &self,
-        buffer: &Buffer,
-        dtype: hadal_graph::DType,
-        elements: usize,
-    ) -> Result<Buffer, DeviceError> {
-        let copy = CpuStorage::allocate(&self.shared.memory, dtype, elements)?;
-        let bytes = copy.bytes().min(buffer.bytes());
-        // SAFETY: the copy is new; both hold that many bytes.
-        unsafe { copy_bytes(CpuStorage::of(buffer)?.ptr(), CpuStorage::of(&copy)?.ptr(), bytes, dtype) };
-        Ok(copy)
+/// How steps are to run.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// More than one only on a thread of the pool, or where the run moves there.
+    pub(crate) workers: Workers,
+    /// Where to note what launches take.
+    pub(crate) times: Option<&'a Times>,
+    /// Whether the run moves to the pool first.
+    pub(crate) move_to_pool: bool,
+}
+
+/// What launches took, in order.
+#[derive(Default)]
+pub(crate) struct Times(Mutex<Vec<StepTime>>);
+
+impl Times {
+    fn measure(&self, label: &str, kernel: &str, launch: impl FnOnce()) {
+        #[cfg(not(target_arch = "wasm32"))]
+        let start = std::time::Instant::now();
+        launch();
+        #[cfg(not(target_arch = "wasm32"))]
+        let nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        #[cfg(target_arch = "wasm32")]
+        let nanoseconds = 0;
+        let time = StepTime { label: label.into(), kernel: kernel.into(), nanoseconds };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(time);
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn into_inner(self) -> Vec<StepTime> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -390,7 +426,16 @@ impl Executable for CpuExecutable {
     }
 
     fn run<'a>(&'a self, arguments: Arguments) -> DeviceFuture<'a, Results> {
-        Box::pin(async move { self.run_now(arguments) })
+        Box::pin(async move { self.run_now(arguments, None) })
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn profile<'a>(&'a self, arguments: Arguments) -> DeviceFuture<'a, (Results, Vec<StepTime>)> {
+        Box::pin(async move {
+            let times = Times::default();
+            let results = self.run_now(arguments, Some(&times))?;
+            Ok((results, times.into_inner()))
+        })
     }
 
     fn stats(&self) -> ExecutableStats {

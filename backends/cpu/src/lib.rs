@@ -50,4 +50,4 @@ mod report;
 mod simd;
 mod storage;
 
-pub use backend::CpuBackend;
+pub use backend::{CpuBackend, CpuFactory};

@@ -56,13 +56,25 @@ impl CpuStorage {
         Buffer::new(dtype, elements, Arc::new(CpuStorage { held, lock: RwLock::new(()) }))
     }
 
-    /// The storage of one of this backend's buffers. Errors: `Argument` for a buffer of another backend.
+    /// The storage of one of this backend's buffers, which holds at least the buffer's bytes.
+    ///
+    /// Errors: `Argument` for a buffer of another backend, or one that was reinterpreted beyond its memory.
     pub(crate) fn of(buffer: &Buffer) -> Result<&CpuStorage, DeviceError> {
-        buffer.downcast::<CpuStorage>().ok_or_else(|| {
+        let storage = buffer.downcast::<CpuStorage>().ok_or_else(|| {
             DeviceError::Argument(
                 "the buffer belongs to another device: read it back and upload it to this one".into(),
             )
-        })
+        })?;
+        let bytes = buffer.elements().checked_mul(buffer.dtype().size());
+        if bytes.is_none_or(|bytes| bytes as u64 > storage.device_bytes()) {
+            return Err(DeviceError::Argument(format!(
+                "a buffer of {} × {} is larger than its memory of {} bytes",
+                buffer.elements(),
+                buffer.dtype(),
+                storage.device_bytes()
+            )));
+        }
+        Ok(storage)
     }
 
     /// The first byte.

@@ -122,7 +122,10 @@ pub(crate) fn store_accumulator(dtype: DType, domain: &[Dim]) -> Body {
     Body { stores: vec![store(0, value, domain)], program }
 }
 
-pub(crate) fn prepare(backend: &CpuBackend, program: &Arc<Program>) -> Result<Arc<dyn Executable>, DeviceError> {
+pub(crate) fn prepare(
+    backend: &CpuBackend,
+    program: &Arc<Program>,
+) -> Result<Arc<dyn Executable>, DeviceError> {
     pollster::block_on(backend.prepare(program.clone(), &Weights::new()))
 }
 
