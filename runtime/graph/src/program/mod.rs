@@ -17,6 +17,7 @@
 mod index;
 mod kernel;
 mod pointwise;
+pub mod split;
 
 pub use index::{Affine, Guard, IndexMap};
 pub use kernel::{

@@ -1,0 +1,170 @@
+use super::*;
+use crate::program::{
+    Affine, Body, Contract, Guard, IndexMap, Operand, Pointwise, PointwiseProgram, Role, Value,
+};
+use crate::{DType, Shape};
+use std::collections::BTreeSet;
+
+const LIMITS: fn(&dyn Fn(ValueId) -> u64) -> Limits<'_> =
+    |element_bits| Limits { bytes: 1024, alignment: 256, element_bits };
+
+fn value(program: &mut Program, shape: impl Into<Shape>) -> ValueId {
+    let (dtype, role, alias) = (DType::F32, Role::Computed, None);
+    program.values.push(Value { dtype, shape: shape.into(), role, alias, name: "x".into() })
+}
+
+fn load(map: IndexMap) -> (PointwiseProgram, usize) {
+    let mut program = PointwiseProgram::default();
+    let reg = program.push(Instr::Load { operand: 0, map, indirect: Vec::new() }, DType::F32);
+    (program, reg)
+}
+
+fn affine(offset: i64, coefficients: &[i64]) -> Affine {
+    Affine { offset: offset.into(), coefficients: coefficients.iter().map(|&c| c.into()).collect() }
+}
+
+fn at(affine: &Affine, coordinates: &[i64]) -> i64 {
+    let number = |dim: &Dim| dim.as_const().unwrap();
+    coordinates.iter().zip(&affine.coefficients).map(|(x, c)| x * number(c)).sum::<i64>() + number(&affine.offset)
+}
+
+fn coordinates(extents: &[i64]) -> Vec<Vec<i64>> {
+    extents.iter().fold(vec![Vec::new()], |all, &extent| {
+        all.iter().flat_map(|c| (0..extent).map(move |x| [c.as_slice(), &[x]].concat())).collect()
+    })
+}
+
+/// Every (address read or none where the guard fails, address written) of a pointwise step, in elements of the whole values.
+fn work(step: &Step, windows: &BTreeMap<ValueId, Window>) -> Vec<(Option<i64>, i64)> {
+    let Kernel::Pointwise(kernel) = &step.kernel else { panic!("not pointwise") };
+    let Instr::Load { map, .. } = &kernel.body.program.instrs[0].instr else { panic!("no load") };
+    let window = |id| windows.get(&id).cloned().unwrap_or(0..u64::MAX);
+    let (read, written) = (window(step.reads[0]), window(step.writes[0]));
+    let extents: Vec<i64> = kernel.domain.as_const().unwrap().iter().map(|&e| e as i64).collect();
+    let inside = |address: i64, window: &Window| {
+        assert!(address >= 0 && (address as u64) < window.end - window.start, "{address} of {window:?}");
+        address + window.start as i64
+    };
+    let element = |c: Vec<i64>| {
+        let allowed = map.guards.iter().all(|g| (0..g.extent.as_const().unwrap()).contains(&at(&g.index, &c)));
+        let read = allowed.then(|| inside(at(&map.address, &c), &read));
+        (read, inside(at(&kernel.body.stores[0].address, &c), &written))
+    };
+    coordinates(&extents).into_iter().map(element).collect()
+}
+
+fn check(from: &[usize], to: &[usize], map: IndexMap) -> Vec<Piece> {
+    let mut program = Program::default();
+    let (x, y) = (value(&mut program, Shape::from(from)), value(&mut program, Shape::from(to)));
+    let domain = Shape::from(to);
+    let address = IndexMap::contiguous(&domain).address;
+    let (body, reg) = load(map);
+    let stores = vec![Store { target: 0, value: reg, address, indirect: Vec::new() }];
+    let kernel = Kernel::Pointwise(Pointwise { domain, body: Body { program: body, stores } });
+    let step = Step { kernel, reads: vec![x], writes: vec![y], label: "copy".into() };
+    let bits = |_| 32;
+    let pieces = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap();
+    let together: Vec<_> = pieces.iter().flat_map(|piece| work(&piece.step, &piece.windows)).collect();
+    let expected = work(&step, &BTreeMap::new());
+    assert_eq!(together.len(), expected.len(), "nothing is computed twice");
+    assert_eq!(together.into_iter().collect::<BTreeSet<_>>(), expected.into_iter().collect());
+    for window in pieces.iter().flat_map(|piece| piece.windows.values()) {
+        assert!((window.end - window.start) * 4 <= 1024 && (window.start * 4).is_multiple_of(256));
+    }
+    pieces
+}
+
+#[test]
+fn small_steps_stay_whole() {
+    let pieces = check(&[16, 16], &[16, 16], IndexMap::contiguous(&Shape::from([16usize, 16])));
+    assert!(pieces.len() == 1 && pieces[0].windows.is_empty());
+}
+
+#[test]
+fn pieces_do_the_work_of_the_step_within_the_limit() {
+    let contiguous = |shape: &[usize]| IndexMap::contiguous(&Shape::from(shape));
+    assert_eq!(check(&[1000], &[1000], contiguous(&[1000])).len(), 4);
+    check(&[3, 501], &[3, 501], contiguous(&[3, 501]));
+    check(&[7, 11, 13], &[7, 11, 13], contiguous(&[7, 11, 13]));
+    // A transposed read: both sides stay within the limit.
+    check(&[40, 30], &[30, 40], IndexMap::new(affine(0, &[1, 30])));
+    // Backwards.
+    check(&[900], &[900], IndexMap::new(affine(899, &[-1])));
+    // Broadcast of a small operand.
+    check(&[5], &[300, 5], IndexMap::new(affine(0, &[0, 1])));
+    // A large operand of which each piece needs another row.
+    check(&[600, 2], &[600], IndexMap::new(affine(1, &[2])));
+}
+
+#[test]
+fn guarded_addresses_outside_the_value_need_no_window() {
+    let mut map = IndexMap::new(affine(-10, &[1]));
+    map.guards.push(Guard { index: affine(-10, &[1]), extent: Dim::from(700) });
+    check(&[700], &[720], map);
+}
+
+#[test]
+fn pieces_that_end_within_a_group_store_singly() {
+    let pieces = check(&[3, 255], &[3, 255], IndexMap::contiguous(&Shape::from([3usize, 255])));
+    for piece in &pieces {
+        let Kernel::Pointwise(kernel) = &piece.step.kernel else { panic!("not pointwise") };
+        let whole_groups = kernel.domain.elements().as_const().unwrap() % 4 == 0;
+        assert_eq!(whole_groups, kernel.body.stores[0].indirect.is_empty());
+    }
+}
+
+#[test]
+fn a_contraction_is_cut_where_its_operands_are_large() {
+    let mut program = Program::default();
+    let (m, n, k) = (100usize, 90usize, 8usize);
+    let (a, b, c) = (value(&mut program, [m, k]), value(&mut program, [k, n]), value(&mut program, [m, n]));
+    let operand = |position, map| {
+        let mut program = PointwiseProgram::default();
+        let value = program.push(Instr::Load { operand: position, map, indirect: Vec::new() }, DType::F32);
+        Operand { program, value }
+    };
+    let mut epilogue = PointwiseProgram::default();
+    let sum = epilogue.push(Instr::Accumulator(0), DType::F32);
+    let address = IndexMap::contiguous(&Shape::from([m, n])).address;
+    let stores = vec![Store { target: 0, value: sum, address, indirect: Vec::new() }];
+    let kernel = Kernel::Contract(Contract {
+        batch: Shape::scalar(),
+        m: Shape::from([m]),
+        n: Shape::from([n]),
+        k: Shape::from([k]),
+        a: operand(0, IndexMap::contiguous(&Shape::from([m, k]))),
+        b: operand(1, IndexMap::contiguous(&Shape::from([k, n]))),
+        dtype: DType::F32,
+        epilogue: Body { program: epilogue, stores },
+    });
+    let step = Step { kernel, reads: vec![a, b], writes: vec![c], label: "matmul".into() };
+    let bits = |_| 32;
+    // A row of B's window is as long as B's, so B has to fit while C is cut along both axes.
+    let limits = Limits { bytes: 3072, ..LIMITS(&bits) };
+    let pieces = split(&program, &step, &Bindings::new(), &limits).unwrap();
+    let mut cells = 0;
+    for piece in &pieces {
+        let Kernel::Contract(kernel) = &piece.step.kernel else { panic!("not a contraction") };
+        cells += kernel.m.elements().as_const().unwrap() * kernel.n.elements().as_const().unwrap();
+        assert!(piece.windows.values().all(|w| (w.end - w.start) * 4 <= 3072));
+        assert!(piece.windows.contains_key(&c) && !piece.windows.contains_key(&b));
+    }
+    assert_eq!(cells as usize, m * n);
+}
+
+#[test]
+fn what_is_needed_whole_is_refused() {
+    let mut program = Program::default();
+    let (table, y) = (value(&mut program, [1000usize]), value(&mut program, [4usize]));
+    let mut body = PointwiseProgram::default();
+    let index = body.push(Instr::Index(affine(0, &[1])), DType::I32);
+    let indirect = vec![Indirect { index, stride: Dim::ONE, limit: Dim::from(999), clamped: false }];
+    let map = IndexMap::new(affine(0, &[0]));
+    let picked = body.push(Instr::Load { operand: 0, map, indirect }, DType::F32);
+    let stores = vec![Store { target: 0, value: picked, address: affine(0, &[1]), indirect: Vec::new() }];
+    let kernel = Kernel::Pointwise(Pointwise { domain: Shape::from([4usize]), body: Body { program: body, stores } });
+    let step = Step { kernel, reads: vec![table], writes: vec![y], label: "gather".into() };
+    let bits = |_| 32;
+    let error = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap_err();
+    assert!(matches!(&error, SplitError::TooLarge { bytes: 4000, limit: 1024, .. }), "{error}");
+}
