@@ -2,8 +2,9 @@
 
 use crate::context::Context;
 use crate::faults::Faults;
+use crate::layout::element_bytes;
 use crate::pipeline::Pipeline;
-use crate::plan::{Part, Plan, extent};
+use crate::plan::{Kernels, Part, Plan, extent, is_packed};
 use crate::pool::{Allocation, Use};
 use crate::scope::check_now;
 use crate::sync::lock;
@@ -75,11 +76,14 @@ impl Instance {
     ) -> Result<Instance, DeviceError> {
         let plan = Plan::new(context, program, part, bindings)?;
         let mut parameters = Vec::new();
-        let mut steps = Vec::with_capacity(plan.candidates.len());
-        for (index, (step, candidate)) in part.steps(program).iter().zip(&plan.candidates).enumerate() {
+        let mut steps = Vec::with_capacity(plan.steps.len());
+        for (step, pieces) in part.steps(program).iter().zip(&plan.steps) {
             let mut launches = Vec::new();
-            for launch in candidate.iter().flat_map(|c| &c.launches) {
-                launches.extend(plan.dispatch(context, step, index, launch, bindings, &mut parameters).await?);
+            for kernels in pieces.iter().flatten() {
+                for launch in &kernels.candidate.launches {
+                    let slots = plan.slots(context, program, step, kernels, launch)?;
+                    launches.extend(dispatch(context, step, launch, slots, bindings, &mut parameters).await?);
+                }
             }
             steps.push(launches);
         }
@@ -90,63 +94,89 @@ impl Instance {
 }
 
 impl Plan {
-    /// The launch with its sizes; `None` if it has nothing to do. Appends its parameters to `parameters`.
-    async fn dispatch(
+    /// What the bindings of `launch` cover.
+    fn slots(
         &self,
         context: &Context,
+        program: &Program,
         step: &Step,
-        index: usize,
+        kernels: &Kernels,
         launch: &Launch,
-        bindings: &Bindings,
-        parameters: &mut Vec<u8>,
-    ) -> Result<Option<Dispatch>, DeviceError> {
-        let workgroups = extent(&launch.workgroups, bindings)?;
-        if workgroups == 0 {
-            return Ok(None);
-        }
+    ) -> Result<Vec<Slot>, DeviceError> {
         let fail = |reason: String| DeviceError::Kernel { device: context.name(), op: step.label.clone(), reason };
-        let groups = fold(workgroups, context.capabilities.max_workgroups)
-            .ok_or_else(|| fail(format!("{workgroups} workgroups are more than the device can dispatch")))?;
         let mut slots = Vec::with_capacity(launch.bindings.len());
         for binding in &launch.bindings {
             let slot = match binding.source {
-                Source::Value(id) => match self.arena[id.index()] {
-                    Some(offset) => Slot { home: Home::Arena, offset, bytes: self.bytes[id.index()] },
-                    None => Slot { home: Home::Value(id), offset: 0, bytes: self.bytes[id.index()] },
-                },
-                Source::Scratch(number) => match self.scratch[index].get(number) {
+                Source::Value(id) => {
+                    let (home, start) = match self.arena[id.index()] {
+                        Some(start) => (Home::Arena, start),
+                        None => (Home::Value(id), 0),
+                    };
+                    let whole = self.bytes[id.index()];
+                    match kernels.windows.get(&id) {
+                        None => Slot { home, offset: start, bytes: whole },
+                        Some(window) => {
+                            let value = &program.values[id];
+                            let stored = context.stored(&value.name, value.dtype, is_packed(program, id))?;
+                            let element = element_bytes(value.dtype, stored);
+                            let offset = window.start * element;
+                            let bytes = (window.end * element - offset).next_multiple_of(16).max(16);
+                            Slot { home, offset: start + offset, bytes: bytes.min(whole - offset) }
+                        }
+                    }
+                }
+                Source::Scratch(number) => match kernels.scratch.get(number) {
                     Some(&(offset, bytes)) => Slot { home: Home::Arena, offset, bytes },
                     None => return Err(fail(format!("the kernel binds scratch {number}, which it did not ask for"))),
                 },
             };
             if slot.bytes > context.target.max_binding_bytes {
-                return Err(fail(format!(
-                    "it binds {} bytes at once, and the device allows {}",
-                    slot.bytes, context.target.max_binding_bytes
-                )));
+                let limit = context.target.max_binding_bytes;
+                return Err(fail(format!("it binds {} bytes at once, and the device allows {limit}", slot.bytes)));
             }
             slots.push(slot);
         }
-        let offset = parameters.len() as u64;
-        for dim in &launch.params {
-            parameters.extend((dim.eval(bindings)? as u32).to_le_bytes());
-        }
-        if launch.faults {
-            parameters.extend(context.faults.code(&step.label).to_le_bytes());
-        }
-        let bytes = (parameters.len() as u64 - offset).next_multiple_of(16).max(16);
-        parameters.resize((offset + bytes).next_multiple_of(context.uniform_alignment()) as usize, 0);
-        Ok(Some(Dispatch {
-            op: step.label.as_str().into(),
-            variant: launch.variant,
-            pipeline: context.pipelines.get(context, launch, &step.label).await?,
-            groups,
-            faults: launch.faults,
-            slots,
-            parameters: (offset, bytes),
-            bind_groups: Mutex::default(),
-        }))
+        Ok(slots)
     }
+}
+
+/// The launch with its sizes; `None` if it has nothing to do. Appends its parameters to `parameters`.
+async fn dispatch(
+    context: &Context,
+    step: &Step,
+    launch: &Launch,
+    slots: Vec<Slot>,
+    bindings: &Bindings,
+    parameters: &mut Vec<u8>,
+) -> Result<Option<Dispatch>, DeviceError> {
+    let workgroups = extent(&launch.workgroups, bindings)?;
+    if workgroups == 0 {
+        return Ok(None);
+    }
+    let groups = fold(workgroups, context.capabilities.max_workgroups).ok_or_else(|| DeviceError::Kernel {
+        device: context.name(),
+        op: step.label.clone(),
+        reason: format!("{workgroups} workgroups are more than the device can dispatch"),
+    })?;
+    let offset = parameters.len() as u64;
+    for dim in &launch.params {
+        parameters.extend((dim.eval(bindings)? as u32).to_le_bytes());
+    }
+    if launch.faults {
+        parameters.extend(context.faults.code(&step.label).to_le_bytes());
+    }
+    let bytes = (parameters.len() as u64 - offset).next_multiple_of(16).max(16);
+    parameters.resize((offset + bytes).next_multiple_of(context.uniform_alignment()) as usize, 0);
+    Ok(Some(Dispatch {
+        op: step.label.as_str().into(),
+        variant: launch.variant,
+        pipeline: context.pipelines.get(context, launch, &step.label).await?,
+        groups,
+        faults: launch.faults,
+        slots,
+        parameters: (offset, bytes),
+        bind_groups: Mutex::default(),
+    }))
 }
 
 /// Workgroups in x and y, at least `workgroups` together.

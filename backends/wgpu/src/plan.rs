@@ -1,10 +1,12 @@
 //! The plan of a list of steps for one set of sizes: which kernels run, and where everything lies. Nothing is compiled yet.
 
 use crate::context::Context;
+use crate::layout::element_bytes;
 use hadal_device::{DeviceError, PlanStep};
 use hadal_graph::place::{Block, peak, place};
 use hadal_graph::program::{Archetype, Program, Role, Step, ValueId};
-use hadal_graph::{Bindings, Dim, DimError};
+use hadal_graph::program::split::{Limits, Piece, SplitError, Window, split};
+use hadal_graph::{Bindings, Dim, DimError, Target};
 use hadal_shaders::{Candidate, ShaderError, candidates};
 use std::collections::BTreeMap;
 
@@ -34,15 +36,13 @@ pub(crate) fn extent(dim: &Dim, bindings: &Bindings) -> Result<u64, DeviceError>
 /// Which kernels run, and where everything lies.
 pub(crate) struct Plan {
     /// The kernels of each step; `None` for control steps.
-    pub(crate) candidates: Vec<Option<Candidate>>,
+    pub(crate) steps: Vec<Option<Vec<Kernels>>>,
     /// Number of elements of each value.
     pub(crate) elements: Vec<usize>,
     /// Bytes of the storage of each root value.
     pub(crate) bytes: Vec<u64>,
     /// Offset in the arena of each root value that lies there.
     pub(crate) arena: Vec<Option<u64>>,
-    /// Offset and size in the arena of each scratch buffer of each step.
-    pub(crate) scratch: Vec<Vec<(u64, u64)>>,
     /// For each step, the values that get buffers of their own before it runs.
     pub(crate) allocations: Vec<Vec<ValueId>>,
     /// Bytes of the arena.
@@ -51,11 +51,21 @@ pub(crate) struct Plan {
     pub(crate) peak_live_bytes: u64,
 }
 
+/// The kernels of a step, or of one of its pieces where its values are larger than a binding.
+pub(crate) struct Kernels {
+    /// The chosen candidate.
+    pub(crate) candidate: Candidate,
+    /// Parts of values that are bound instead of the whole ones.
+    pub(crate) windows: BTreeMap<ValueId, Window>,
+    /// Offset and size in the arena of each scratch buffer.
+    pub(crate) scratch: Vec<(u64, u64)>,
+}
+
 /// What is placed in the arena.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tenant {
     Value(ValueId),
-    Scratch { step: usize, index: usize },
+    Scratch { step: usize, piece: usize, index: usize },
 }
 
 impl Plan {
@@ -77,9 +87,9 @@ impl Plan {
             let value = &program.values[id];
             let count = extent(&value.elements(), bindings)?;
             elements[id.index()] = usize::try_from(count).map_err(|_| DimError::Overflow(value.elements().to_string()))?;
-            let packed = matches!(value.role, Role::Parameter(_) | Role::Constant(_));
-            let stored = context.stored(&value.name, value.dtype, packed)?;
-            let root = program.storage(id).index();
+            let root = program.storage(id);
+            let stored = context.stored(&value.name, value.dtype, is_packed(program, root))?;
+            let root = root.index();
             bytes[root] = bytes[root].max(stored.bytes(value.dtype, count).max(16));
         }
         let mut tenants: BTreeMap<Tenant, Block> = BTreeMap::new();
@@ -93,10 +103,11 @@ impl Plan {
                     tenants.entry(Tenant::Value(root)).or_insert(block).last = index;
                 }
             }
-            let candidate = chosen[index].as_ref();
-            for (number, size) in candidate.iter().flat_map(|c| &c.scratch).enumerate() {
-                let block = Block { bytes: extent(size, bindings)?.max(16), first: index, last: index };
-                tenants.insert(Tenant::Scratch { step: index, index: number }, block);
+            for (piece, kernels) in chosen[index].iter().flatten().enumerate() {
+                for (number, size) in kernels.candidate.scratch.iter().enumerate() {
+                    let block = Block { bytes: extent(size, bindings)?.max(16), first: index, last: index };
+                    tenants.insert(Tenant::Scratch { step: index, piece, index: number }, block);
+                }
             }
         }
         let alignment = context.target.alignment;
@@ -111,11 +122,10 @@ impl Plan {
             placement = place(&blocks(&tenants), alignment);
         }
         let mut plan = Plan {
-            candidates: chosen,
+            steps: chosen,
             elements,
             bytes,
             arena: vec![None; program.values.len()],
-            scratch: vec![Vec::new(); steps.len()],
             allocations: vec![Vec::new(); steps.len()],
             arena_bytes: placement.bytes,
             peak_live_bytes,
@@ -123,7 +133,10 @@ impl Plan {
         for ((tenant, block), &offset) in tenants.iter().zip(&placement.offsets) {
             match *tenant {
                 Tenant::Value(root) => plan.arena[root.index()] = Some(offset),
-                Tenant::Scratch { step, .. } => plan.scratch[step].push((offset, block.bytes)),
+                Tenant::Scratch { step, piece, .. } => {
+                    let kernels = plan.steps[step].as_mut().and_then(|pieces| pieces.get_mut(piece));
+                    kernels.into_iter().for_each(|kernels| kernels.scratch.push((offset, block.bytes)));
+                }
             }
         }
         for (root, step) in first_touch {
@@ -141,21 +154,29 @@ impl Plan {
 
     /// The plan as a table. Errors: `Dim`.
     pub(crate) fn report(&self, program: &Program, part: Part, bindings: &Bindings) -> Result<Vec<PlanStep>, DeviceError> {
-        let rows = part.steps(program).iter().zip(&self.candidates).zip(&self.scratch);
-        rows.map(|((step, candidate), scratch)| {
+        let rows = part.steps(program).iter().zip(&self.steps);
+        rows.map(|(step, pieces)| {
             let shape = match step.writes.first() {
                 Some(&id) => program.values[id].shape.eval(bindings)?,
                 None => Vec::new(),
             };
             let touched = step.reads.iter().chain(&step.writes);
+            let kernel = match pieces.as_deref() {
+                None => "control".to_string(),
+                Some([whole]) => whole.candidate.variant.to_string(),
+                Some(pieces) => {
+                    let variant = pieces.first().map_or("", |first| first.candidate.variant);
+                    format!("{variant} in {} pieces", pieces.len())
+                }
+            };
             Ok(PlanStep {
                 label: step.label.clone(),
-                kernel: candidate.as_ref().map_or("control", |c| c.variant).to_string(),
+                kernel,
                 shape,
                 bytes: touched.map(|&id| (self.elements[id.index()] * program.values[id].dtype.size()) as u64).sum(),
                 flops: 0,
-                scratch_bytes: scratch.iter().map(|(_, bytes)| bytes).sum(),
-                host: candidate.is_none(),
+                scratch_bytes: pieces.iter().flatten().flat_map(|p| &p.scratch).map(|(_, bytes)| bytes).sum(),
+                host: pieces.is_none(),
             })
         })
         .collect()
@@ -168,20 +189,40 @@ fn choose(
     program: &Program,
     step: &Step,
     bindings: &Bindings,
-) -> Result<Option<Candidate>, DeviceError> {
+) -> Result<Option<Vec<Kernels>>, DeviceError> {
     if step.kernel.archetype() == Archetype::Control {
         return Ok(None);
     }
     let kernel_error = |reason: String| DeviceError::Kernel { device: context.name(), op: step.label.clone(), reason };
-    match candidates(program, step, bindings, &context.capabilities) {
-        Ok(candidates) => match candidates.into_iter().next() {
-            Some(best) => Ok(Some(best)),
-            None => Err(kernel_error("no variant can run it".into())),
-        },
-        Err(ShaderError::DType { op, dtype }) => Err(DeviceError::Unsupported { backend: "wgpu".into(), op, dtype }),
-        Err(ShaderError::Dim(error)) => Err(error.into()),
-        Err(other) => Err(kernel_error(other.to_string())),
+    let element_bits = |id: ValueId| {
+        let value = &program.values[id];
+        let stored = context.stored(&value.name, value.dtype, is_packed(program, id));
+        stored.map_or(64, |stored| element_bytes(value.dtype, stored) * 8)
+    };
+    let Target { max_binding_bytes: bytes, alignment, .. } = context.target;
+    let limits = Limits { bytes, alignment, element_bits: &element_bits };
+    let pieces = split(program, step, bindings, &limits).map_err(|error| match error {
+        SplitError::Dim(error) => error.into(),
+        too_large => kernel_error(too_large.to_string()),
+    })?;
+    let mut kernels = Vec::with_capacity(pieces.len());
+    for Piece { step, windows } in pieces {
+        let candidates = candidates(program, &step, bindings, &context.capabilities).map_err(|error| match error {
+            ShaderError::DType { op, dtype } => DeviceError::Unsupported { backend: "wgpu".into(), op, dtype },
+            ShaderError::Dim(error) => error.into(),
+            other => kernel_error(other.to_string()),
+        })?;
+        match candidates.into_iter().next() {
+            Some(candidate) => kernels.push(Kernels { candidate, windows, scratch: Vec::new() }),
+            None => return Err(kernel_error("no variant can run it".into())),
+        }
     }
+    Ok(Some(kernels))
+}
+
+/// Whether small elements of a root value are packed.
+pub(crate) fn is_packed(program: &Program, root: ValueId) -> bool {
+    matches!(program.values[root].role, Role::Parameter(_) | Role::Constant(_))
 }
 
 /// Every value that `steps` touch and every one that shares its storage.

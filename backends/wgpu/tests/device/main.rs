@@ -2,5 +2,6 @@
 
 mod control;
 mod errors;
+mod large;
 mod programs;
 mod run;
