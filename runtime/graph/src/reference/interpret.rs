@@ -159,7 +159,7 @@ fn walk(
             leaf,
         };
         let results = evaluate(&node.op, &cx)
-            .map_err(|error| GraphError { inputs: types_of(graph, node), ..fail(node, error) })?;
+            .map_err(|error| graph.error_at(node, error))?;
         observe(id, &results);
         for input in &node.inputs {
             uses[input.index()] -= 1;
@@ -174,13 +174,7 @@ fn walk(
     Ok(wanted.iter().map(|w| values[w.index()][0].clone()).collect())
 }
 
+/// The error of a leaf.
 fn fail(node: &Node, error: OpError) -> GraphError {
-    let mut error = GraphError::new(node.op.name(), Vec::new(), None, error);
-    error.name = node.name.as_ref().map(|n| n.to_string());
-    error.location = node.location.as_ref().map(|l| l.to_string());
-    error
-}
-
-fn types_of(graph: &Graph, node: &Node) -> Vec<TensorType> {
-    node.inputs.iter().map(|&i| graph.ty(i).clone()).collect()
+    GraphError::new(node.op.name(), Vec::new(), None, error).at(node)
 }
