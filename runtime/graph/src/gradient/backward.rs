@@ -1,6 +1,6 @@
 //! What the gradient rule of an op is given.
 
-use super::differentiate;
+use super::walk;
 use crate::TensorType;
 use crate::error::{GraphError, OpError};
 use crate::graph::{Graph, NodeId};
@@ -54,6 +54,7 @@ impl Backward<'_> {
     pub fn by_decomposition(&mut self) -> Result<Vec<Option<NodeId>>, GraphError> {
         let node = self.graph.node(self.node);
         let (op, inputs) = (node.op.clone(), node.inputs.clone());
+        let first_new = self.graph.nodes().len();
         let Some(results) = op.decompose(self.graph, &inputs)? else {
             return Err(self.no_gradient("it does not decompose"));
         };
@@ -64,7 +65,7 @@ impl Backward<'_> {
         let wanted: Vec<usize> = (0..inputs.len()).filter(|&i| first(i)).collect();
         let wrt: Vec<NodeId> = wanted.iter().map(|&i| inputs[i]).collect();
         let mut gradients = vec![None; inputs.len()];
-        for (i, gradient) in wanted.into_iter().zip(differentiate(self.graph, &seeds, &wrt)?) {
+        for (i, gradient) in wanted.into_iter().zip(walk(self.graph, first_new, &seeds, &wrt)?) {
             gradients[i] = gradient;
         }
         Ok(gradients)

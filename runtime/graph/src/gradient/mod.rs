@@ -57,6 +57,16 @@ pub fn differentiate(
     outputs: &[(NodeId, NodeId)],
     wrt: &[NodeId],
 ) -> Result<Vec<Option<NodeId>>, GraphError> {
+    walk(graph, 0, outputs, wrt)
+}
+
+/// Like [`differentiate`], but nodes before number `first` are taken as given, even where they depend on each other.
+fn walk(
+    graph: &mut Graph,
+    first: usize,
+    outputs: &[(NodeId, NodeId)],
+    wrt: &[NodeId],
+) -> Result<Vec<Option<NodeId>>, GraphError> {
     let depends = dependents(graph, wrt);
     // The gradient of each result of each node, as far as it is known.
     let mut gradients: Vec<SmallVec<[Option<NodeId>; 1]>> =
@@ -71,7 +81,7 @@ pub fn differentiate(
             accumulate(graph, &mut gradients[output.index()][0], seed)?;
         }
     }
-    let visited = graph.nodes().handles().rev().filter(|id| depends[id.index()]);
+    let visited = graph.nodes().handles().skip(first).rev().filter(|id| depends[id.index()]);
     for id in visited.collect::<Vec<_>>() {
         let node = graph.node(id);
         let needs: Vec<bool> = node.inputs.iter().map(|i| depends[i.index()]).collect();

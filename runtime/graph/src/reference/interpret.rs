@@ -158,8 +158,7 @@ fn walk(
             regions: &node.regions,
             leaf,
         };
-        let results = evaluate(&node.op, &cx)
-            .map_err(|error| graph.error_at(node, error))?;
+        let results = evaluate(&node.op, &cx).map_err(|error| graph.error_at(node, error))?;
         observe(id, &results);
         for input in &node.inputs {
             uses[input.index()] -= 1;
