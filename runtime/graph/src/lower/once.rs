@@ -17,7 +17,10 @@ pub(super) fn once(program: &mut Program) {
             (Some(read), Some(written)) => written <= read,
             _ => false,
         };
-        let own = step.writes.iter().all(|w| program.values[*w].alias.is_none());
+        // What runs overwrite, or what overwrites something itself, belongs to the run.
+        let overwritten =
+            |w: &crate::program::ValueId| program.values.iter().any(|(_, v)| v.alias == Some(*w));
+        let own = step.writes.iter().all(|w| program.values[*w].alias.is_none() && !overwritten(w));
         let control = step.kernel.archetype() == Archetype::Control;
         if !control && own && fits && !step.reads.is_empty() && step.reads.iter().all(frozen) {
             for &write in &step.writes {
