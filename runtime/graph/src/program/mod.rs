@@ -18,6 +18,7 @@ mod index;
 mod kernel;
 mod pointwise;
 pub mod split;
+mod validate;
 
 pub use index::{Affine, Guard, IndexMap};
 pub use kernel::{
