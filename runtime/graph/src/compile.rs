@@ -10,5 +10,9 @@ use crate::{Graph, Target};
 ///
 /// Errors: a graph that is not valid; a dtype that the target lacks, named with the op that needs it; a step that needs more tensors at once than the target can bind.
 pub fn compile(graph: &Graph, target: &Target) -> Result<Program, GraphError> {
-    lower(&optimise(graph, target)?, target)
+    let program = lower(&optimise(graph, target)?, target)?;
+    if cfg!(debug_assertions) {
+        program.validate()?;
+    }
+    Ok(program)
 }
