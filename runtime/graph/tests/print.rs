@@ -2,7 +2,7 @@
 
 use hadal_graph::op::{Gather, LayerNorm, Op, While};
 use hadal_graph::program::{CompareOp, ReduceOp};
-use hadal_graph::{DType, Graph, GraphError, Scalar, Shape};
+use hadal_graph::{DType, Dim, Graph, GraphError, Scalar, Shape, Target, compile};
 use std::sync::Arc;
 
 fn layer() -> Result<Graph, GraphError> {
@@ -58,5 +58,31 @@ fn regions_as_text() -> Result<(), GraphError> {
 #[test]
 fn regions_as_a_picture() -> Result<(), GraphError> {
     insta::assert_snapshot!("dot", counting()?.to_dot());
+    Ok(())
+}
+
+/// `y = max(x w, 0)`.
+fn linear() -> Result<Graph, GraphError> {
+    let mut g = Graph::new("linear");
+    let x = g.input("x", DType::F32, [Dim::symbol("batch"), 3.into()])?;
+    let w = g.parameter("w", DType::F32, [3, 2])?;
+    let product = g.matmul(x, w)?;
+    let zero = g.scalar(0.0, DType::F32)?;
+    let y = g.maximum(product, zero)?;
+    g.output("y", y);
+    Ok(g)
+}
+
+#[test]
+fn a_program_as_a_table() -> Result<(), GraphError> {
+    let programs = [linear()?, counting()?].map(|g| compile(&g, &Target::unlimited("test")));
+    let [linear, counting] = programs;
+    insta::assert_snapshot!("table", format!("{}\n{}", linear?, counting?));
+    Ok(())
+}
+
+#[test]
+fn a_program_with_its_instructions() -> Result<(), GraphError> {
+    insta::assert_snapshot!("listing", compile(&linear()?, &Target::unlimited("test"))?.listing());
     Ok(())
 }

@@ -17,6 +17,7 @@
 mod index;
 mod kernel;
 mod pointwise;
+mod print;
 pub mod split;
 mod validate;
 
