@@ -1,6 +1,7 @@
 //! What a person may type.
 
 use clap::{Args, Parser, Subcommand};
+use hadal::backend::Selector;
 
 /// Runs, checks and inspects models on any device.
 #[derive(Debug, Parser)]
@@ -15,6 +16,9 @@ pub(crate) struct Arguments {
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
+    /// Where to compute: auto, cpu, wgpu, cuda, rocm; with an index or a name: wgpu:1, wgpu:NAME
+    #[arg(long, short, global = true, value_name = "DEVICE")]
+    pub(crate) backend: Option<Selector>,
     /// Print JSON for machines
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -22,8 +26,51 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// List every backend, its devices, and why one is missing
+    Devices,
+    /// Show a model's ops, parameters and plan
+    Inspect(Inspect),
+    /// Compare every backend with the reference on generated inputs
+    Verify(Verify),
+    /// Embed texts; prints one JSON line for each
+    Embed(Embed),
     /// Fetch a model: a known name, or OWNER/NAME[@REVISION] on the Hugging Face hub
     Pull(Pull),
+    /// Search a small text by meaning on every backend
+    Demo(Demo),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// A model file, its folder, or the name of a pulled model
+    pub(crate) model: String,
+    /// A size that the plan is made for, such as batch=1
+    #[arg(long, short, value_name = "NAME=SIZE", value_parser = size)]
+    pub(crate) size: Vec<(String, usize)>,
+    /// Print the graph in the DOT language instead
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) dot: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A model file, its folder, or the name of a pulled model
+    pub(crate) model: String,
+    /// A size of the generated inputs, such as batch=2
+    #[arg(long, short, value_name = "NAME=SIZE", value_parser = size)]
+    pub(crate) size: Vec<(String, usize)>,
+    /// Another seed gives other inputs
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Embed {
+    /// The texts; without any, each line of standard input is one
+    pub(crate) texts: Vec<String>,
+    /// A pulled model with a tokenizer, or its folder
+    #[arg(long, short, default_value = "minilm")]
+    pub(crate) model: String,
 }
 
 #[derive(Debug, Args)]
@@ -33,4 +80,41 @@ pub(crate) struct Pull {
     /// Only these of a hub repository's files
     #[arg(requires = "name")]
     pub(crate) files: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// What to ask
+    pub(crate) question: Vec<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("write NAME=VALUE".into()),
+    }
+}
+
+fn size(text: &str) -> Result<(String, usize), String> {
+    let (name, value) = pair(text)?;
+    value.parse().map(|value| (name, value)).map_err(|_| format!("`{value}` is not a size"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn pairs_and_sizes() {
+        assert_eq!(pair("a=b=c").unwrap(), ("a".into(), "b=c".into()));
+        assert!(pair("a").is_err() && pair("=b").is_err() && pair("a=").is_err());
+        assert_eq!(size("batch=2").unwrap(), ("batch".into(), 2));
+        assert!(size("batch=-2").is_err());
+    }
 }

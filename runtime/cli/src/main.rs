@@ -13,11 +13,19 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod demo;
+mod devices;
+mod embed;
+mod embedder;
 mod failure;
 mod home;
+mod inspect;
+mod load;
 mod pull;
 mod scratch;
+mod session;
 mod terminal;
+mod verify;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -37,6 +45,11 @@ fn main() -> ExitCode {
 fn dispatch(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let global = &arguments.global;
     match &arguments.command {
+        Command::Devices => devices::command(global, out),
+        Command::Demo(given) => demo::command(given, global, out),
+        Command::Embed(given) => embed::command(given, global, out),
+        Command::Inspect(given) => inspect::command(given, global, out),
+        Command::Verify(given) => verify::command(given, global, out),
         Command::Pull(given) => pull::command(given, global, out),
     }
 }

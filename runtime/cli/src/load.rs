@@ -1,0 +1,71 @@
+//! From what a person calls a model to its graph and weights.
+
+use crate::failure::with_hint;
+use crate::{home, pull};
+use anyhow::Result;
+use hadal_formats::{Imported, SafeTensors, hadal_file};
+use std::path::{Path, PathBuf};
+
+/// Files that may be the model in a folder, most telling first.
+const NAMES: [&str; 2] = ["model.safetensors", "model.onnx"];
+
+/// The file that `model` names: itself, the model in a folder, or a pulled model.
+///
+/// Errors: when there is none, with what to do.
+pub(crate) fn locate(model: &str) -> Result<PathBuf> {
+    let path = Path::new(model);
+    if path.is_file() {
+        return Ok(path.into());
+    }
+    if path.is_dir() {
+        return inside(path);
+    }
+    let known = pull::find(model);
+    let folder = known.map_or(model.replace('/', "--"), |known| known.name.into());
+    let pulled = home::folder()?.join(folder);
+    let plain = !model.contains('.') && !model.starts_with('/');
+    if (known.is_some() || plain) && pulled.is_dir() {
+        return inside(&pulled);
+    }
+    if known.is_some() {
+        return Err(with_hint(format!("the model `{model}` is not here yet"), format!("hadal pull {model}")));
+    }
+    let names: Vec<&str> = pull::MODELS.iter().map(|model| model.name).collect();
+    Err(with_hint(
+        format!("there is no file and no model called `{model}`"),
+        format!("check the path, or pull one of {}", names.join(", ")),
+    ))
+}
+
+fn inside(folder: &Path) -> Result<PathBuf> {
+    let named = NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+    let only = || {
+        let files = folder.read_dir().ok()?.flatten().map(|entry| entry.path());
+        let is_model = |path: &PathBuf| path.extension().is_some_and(|e| e == "safetensors" || e == "onnx");
+        let mut models = files.filter(is_model);
+        models.next().filter(|_| models.next().is_none())
+    };
+    named.or_else(only).ok_or_else(|| {
+        with_hint(
+            format!("`{}` has no file that is clearly the model", folder.display()),
+            "name the .safetensors or .onnx file itself",
+        )
+    })
+}
+
+/// Reads the model that `model` names.
+pub(crate) fn load(model: &str) -> Result<Imported> {
+    let path = locate(model)?;
+    read(&path)
+}
+
+fn read(path: &Path) -> Result<Imported> {
+    let file = SafeTensors::open(path)?;
+    if hadal_file::is_hadal_file(&file) {
+        return Ok(hadal_file::from_safetensors(&file)?);
+    }
+    Err(with_hint(
+        format!("`{}` holds weights without a graph", path.display()),
+        "put the model's config.json beside it",
+    ))
+}
