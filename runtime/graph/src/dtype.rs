@@ -125,8 +125,8 @@ impl DType {
     /// Other types are returned as given.
     pub fn round(self, value: f64) -> f64 {
         match self {
-            DType::F16 => half::f16::from_f64(value).to_f64(),
-            DType::BF16 => half::bf16::from_f64(value).to_f64(),
+            DType::F16 => half::f16::from_f32(round_to_odd(value)).to_f64(),
+            DType::BF16 => half::bf16::from_f32(round_to_odd(value)).to_f64(),
             DType::F32 => value as f32 as f64,
             _ => value,
         }
@@ -152,8 +152,44 @@ impl DType {
     }
 }
 
+/// The `f32` that a narrower format rounds as it would round `value` itself. What does not fit is cut off towards zero, with the last bit
+/// set to say so; rounding to the nearest `f32` first would round ties of the narrower format twice.
+fn round_to_odd(value: f64) -> f32 {
+    let nearest = value as f32;
+    if value.is_nan() || nearest as f64 == value {
+        return nearest;
+    }
+    let away = (nearest as f64).abs() > value.abs();
+    f32::from_bits((nearest.to_bits() - away as u32) | 1)
+}
+
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_floats_round_once() {
+        let above_tie = |bits: i32| 1.0 + 2f64.powi(-bits) + 2f64.powi(-45);
+        let below_tie = |bits: i32| 1.0 + 2f64.powi(-bits) - 2f64.powi(-45);
+        for (dtype, bits) in [(DType::F16, 11), (DType::BF16, 8)] {
+            assert_eq!(dtype.round(above_tie(bits)), 1.0 + 2f64.powi(1 - bits));
+            assert_eq!(dtype.round(-above_tie(bits)), -1.0 - 2f64.powi(1 - bits));
+            assert_eq!(dtype.round(below_tie(bits)), 1.0);
+            assert_eq!(dtype.round(1.0 + 2f64.powi(-bits)), 1.0);
+            assert_eq!(dtype.round(1e300), f64::INFINITY);
+            assert_eq!(dtype.round(f64::NEG_INFINITY), f64::NEG_INFINITY);
+            assert_eq!(dtype.round(1e-300), 0.0);
+            assert!(dtype.round(f64::NAN).is_nan());
+        }
+        // The middle of two subnormals of f16, and a little more.
+        assert_eq!(DType::F16.round(1.5 * 2f64.powi(-24)), 2f64.powi(-23));
+        assert_eq!(DType::F16.round(0.5 * 2f64.powi(-24) * (1.0 + 2f64.powi(-40))), 2f64.powi(-24));
+        assert_eq!(DType::F16.round(65520.0 - 2f64.powi(-30)), 65504.0);
     }
 }

@@ -196,8 +196,8 @@ impl HostTensor {
 fn encode(dtype: DType, value: Scalar) -> smallvec::SmallVec<[u8; 8]> {
     match dtype {
         DType::Bool => [(value.to_f64() != 0.0) as u8].as_slice().into(),
-        DType::F16 => half::f16::from_f64(value.to_f64()).to_le_bytes().as_slice().into(),
-        DType::BF16 => half::bf16::from_f64(value.to_f64()).to_le_bytes().as_slice().into(),
+        DType::F16 => half::f16::from_f64(dtype.round(value.to_f64())).to_le_bytes().as_slice().into(),
+        DType::BF16 => half::bf16::from_f64(dtype.round(value.to_f64())).to_le_bytes().as_slice().into(),
         DType::F32 => (value.to_f64() as f32).to_le_bytes().as_slice().into(),
         DType::F64 => value.to_f64().to_le_bytes().as_slice().into(),
         int => dtype.wrap(value.to_i128()).to_le_bytes()[..int.size()].into(),
