@@ -7,6 +7,9 @@ use crate::graph::Graph;
 use crate::{DType, Dim, Shape, TensorType};
 use std::sync::Arc;
 
+/// Elements of the largest tensor that the interpreter takes: 32 GiB of `f64`.
+const MOST_ELEMENTS: u64 = 1 << 32;
+
 /// What [`Operator::evaluate`](crate::op::Operator::evaluate) is given.
 pub struct Evaluate<'a> {
     /// The first result of each input.
@@ -36,17 +39,19 @@ impl<'a> Evaluate<'a> {
         self.types[0].dtype
     }
 
-    /// The extents of the first result. Errors: `Size`, `Value` when they are more than memory can hold.
+    /// The extents of the first result. Errors: `Size`, `Value` when there are more than 2³² elements.
     pub fn shape(&self) -> Result<Vec<usize>, OpError> {
         self.extents(&self.types[0].shape)
     }
 
-    /// The extents of a shape. Errors: `Size`, `Value` when they are more than memory can hold.
+    /// The extents of a shape. Errors: `Size`, `Value` when there are more than 2³² elements.
     pub fn extents(&self, shape: &Shape) -> Result<Vec<usize>, OpError> {
         let extents = shape.eval(self.bindings)?;
-        let elements = extents.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-        if elements.is_none_or(|n| n > (isize::MAX as usize) >> 4) && !extents.contains(&0) {
-            return Err(OpError::Value(format!("a tensor of shape {extents:?} does not fit memory")));
+        let elements = extents.iter().try_fold(1u64, |product, &n| product.checked_mul(n as u64));
+        if elements.is_none_or(|n| n > MOST_ELEMENTS) && !extents.contains(&0) {
+            return Err(OpError::Value(format!(
+                "a tensor of shape {extents:?} is more than the reference interpreter takes ({MOST_ELEMENTS} elements)"
+            )));
         }
         Ok(extents)
     }

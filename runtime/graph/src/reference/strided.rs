@@ -2,9 +2,10 @@
 
 /// Row-major strides in elements.
 pub(crate) fn strides(shape: &[usize]) -> Vec<i64> {
-    let mut strides = vec![1; shape.len()];
+    let mut strides = vec![1i64; shape.len()];
     for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis] as i64;
+        // Wraps only where another extent is 0, and then no stride is used.
+        strides[axis - 1] = strides[axis].wrapping_mul(shape[axis] as i64);
     }
     strides
 }

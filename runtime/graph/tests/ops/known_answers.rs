@@ -65,6 +65,11 @@ fn casts_truncate_saturate_and_wrap() {
     assert_eq!(cast(&floats, DType::Bool).to_f64(), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]);
     assert_eq!(cast(&[300i32, -1, 128], DType::I8).to_vec::<i8>().unwrap(), [44, -1, -128]);
     assert_eq!(cast(&[-1i64], DType::U32).to_vec::<u32>().unwrap(), [u32::MAX]);
+    // Just above the middle of two f16, by less than an f32 can tell.
+    let above = 1.0 + 2f64.powi(-11) + 2f64.powi(-40);
+    assert_eq!(cast(&[above], DType::F16).to_f64(), [1.0 + 2f64.powi(-10)]);
+    let above = 1.0 + 2f64.powi(-8) + 2f64.powi(-40);
+    assert_eq!(cast(&[above], DType::BF16).to_f64(), [1.0 + 2f64.powi(-7)]);
     // Just above the middle of two f32: the part that an f64 cannot hold decides.
     let above = (1i64 << 61) + (1 << 37) + 1;
     assert_eq!(cast(&[above, -above], DType::F32).to_vec::<f32>().unwrap(), [above as f32, -above as f32]);
@@ -530,4 +535,31 @@ fn dropout_draws_from_the_key() {
     assert!(values.iter().all(|&x| x == 0.0 || x == (4.0f32 / 3.0) as f64));
     assert_eq!(values, draw([1, 2]));
     assert_ne!(values, draw([1, 3]));
+}
+
+#[test]
+fn sizes_that_make_no_sense_are_errors_of_the_run() {
+    let at = |n: usize, build: &dyn Fn(&mut Graph, NodeId) -> Result<NodeId, GraphError>| {
+        let mut g = Graph::new("sizes");
+        let x = g.input("x", DType::F32, ["n"]).unwrap();
+        let y = build(&mut g, x).unwrap();
+        g.output("y", y);
+        let x = HostTensor::new([n], &vec![1f32; n]).unwrap();
+        interpret(&g, &BTreeMap::from([("x".to_string(), x)])).map(|i| i.outputs[0].elements())
+    };
+    let n = Dim::symbol("n");
+    let slice = Slice { starts: vec![2.into()], extents: vec![&n - 2], steps: vec![i64::MAX] };
+    assert_eq!(at(3, &|g, x| g.apply(slice.clone(), &[x])), Ok(1));
+    assert_eq!(at(2, &|g, x| g.apply(slice.clone(), &[x])), Ok(0));
+    assert!(
+        at(4, &|g, x| g.apply(slice.clone(), &[x])).unwrap_err().to_string().contains("outside its extent 4")
+    );
+    assert!(at(1, &|g, x| g.apply(slice.clone(), &[x])).is_err());
+    let pad = Pad { low: vec![&n - 2], high: vec![4.into()], value: Scalar::Float(0.0) };
+    assert_eq!(at(3, &|g, x| g.apply(pad.clone(), &[x])), Ok(8));
+    assert!(
+        at(1, &|g, x| g.apply(pad.clone(), &[x])).unwrap_err().to_string().contains("must not be negative")
+    );
+    let huge = at(1, &|g, x| g.broadcast_to(x, &Shape(vec![Dim::from(1i64 << 40), n.clone()])));
+    assert!(huge.unwrap_err().to_string().contains("more than the reference interpreter takes"));
 }

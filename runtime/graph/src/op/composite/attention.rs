@@ -4,6 +4,7 @@
 //! |---|---|
 //! | inputs | `q: [batch.., s, d]`, `k: [batch.., t, d]`, `v: [batch.., t, e]`, optionally `mask: [batch.., s, t]`: one float dtype |
 //! | outputs | `[batch.., s, e]`: `softmax(scale · q kᵀ + mask) v`; `f32[batch.., s]`: log-sum-exp of the scores, which the gradient needs |
+//! | gradient | [`AttentionBackward`]; where the mask or the log-sum-exp is differentiated too, that of the decomposition |
 //! | accumulation | `f32` for `f16` and `bf16` |
 //! | ONNX / PyTorch | `Attention` / `torch.nn.functional.scaled_dot_product_attention` |
 //! | paper | Vaswani et al., 2017; without the score matrix: Dao et al., "FlashAttention", 2022 |

@@ -9,13 +9,13 @@
 
 use super::attention::causal_mask;
 use super::attention::{Attention, Sizes};
-use crate::Scalar;
 use crate::error::{GraphError, OpError};
 use crate::gradient::Backward;
 use crate::graph::{Graph, NodeId};
 use crate::op::{Infer, Operator, Types};
 use crate::program::{ReduceOp, UnaryOp};
 use crate::reference::{Array, Evaluate};
+use crate::{Scalar, TensorType};
 use serde::{Deserialize, Serialize};
 
 /// The gradient of [`Attention`](super::Attention).
@@ -31,6 +31,18 @@ impl Operator for AttentionBackward {
     fn infer(&self, cx: &Infer<'_>) -> Result<Types, OpError> {
         if !(6..=7).contains(&cx.inputs.len()) {
             return Err(OpError::Arity { expected: "6 or 7".into(), given: cx.inputs.len() });
+        }
+        let forward = Attention { scale: self.scale, causal: self.causal };
+        let operands: Vec<&TensorType> = cx.inputs[..3].iter().chain(&cx.inputs[6..]).copied().collect();
+        let results = forward.infer(&Infer { inputs: &operands, all: &|_| &[], regions: &[] })?;
+        for (what, given, expected) in [
+            ("the result of attention", cx.inputs[3], &results[0]),
+            ("its log-sum-exp", cx.inputs[4], &results[1]),
+            ("the gradient of its result", cx.inputs[5], &results[0]),
+        ] {
+            if given != expected {
+                return Err(OpError::Attribute(format!("{what} must be {expected}, but is {given}")));
+            }
         }
         Ok(cx.inputs[..3].iter().map(|&ty| ty.clone()).collect())
     }

@@ -60,6 +60,9 @@ impl Operator for Conv {
                 &list.len().into(),
             )?;
         }
+        if self.input_dilation.contains(&0) {
+            return Err(OpError::Attribute("input dilation must be positive".into()));
+        }
         if self.groups == 0 || w.shape[0].exact_div(&self.groups.into()).is_none() {
             return Err(OpError::Attribute(format!(
                 "{} output channels cannot be split into {} groups",

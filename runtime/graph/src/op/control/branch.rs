@@ -5,6 +5,7 @@
 //! | inputs | `predicate: bool` scalar, then what both regions take |
 //! | regions | `then`, `else`: of the same types |
 //! | outputs | those of the region that was taken |
+//! | gradient | a choice between the gradients of the regions |
 //! | ONNX / PyTorch | `If` / `torch.cond` |
 
 use super::while_loop::check_region;

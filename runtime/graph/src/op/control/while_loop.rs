@@ -5,6 +5,7 @@
 //! | inputs | the initial state |
 //! | regions | `condition`: state to one `bool` scalar; `body`: state to new state, of the same types |
 //! | outputs | the state for which the condition no longer holds |
+//! | gradient | none: intermediate states are not kept |
 //! | ONNX / PyTorch | `Loop` / `torch.while_loop` |
 
 use crate::error::{GraphError, OpError};

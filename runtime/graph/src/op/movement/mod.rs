@@ -20,7 +20,7 @@ pub use pad::Pad;
 pub use reshape::Reshape;
 pub use scatter::Scatter;
 pub use slice::Slice;
-pub(crate) use slice::unslice;
+pub(crate) use slice::{dilate, unslice};
 pub use transpose::Transpose;
 
 use crate::TensorType;

@@ -49,8 +49,15 @@ impl Operator for Pad {
         let shape = cx.shape()?;
         let along = strides(&shape);
         let mut first = 0;
-        for (low, stride) in self.low.iter().zip(&along) {
-            first += cx.size(low)? * stride;
+        for (axis, low) in self.low.iter().enumerate() {
+            let low = cx.size(low)?;
+            if low < 0 || low + x.shape[axis] as i64 > shape[axis] as i64 {
+                let (n, padded) = (x.shape[axis], shape[axis]);
+                return Err(OpError::Value(format!(
+                    "padding must not be negative, but axis {axis} goes from {n} to {padded} with {low} before"
+                )));
+            }
+            first += low * along[axis];
         }
         let mut values = Values::filled(x.dtype, self.value, shape.iter().product());
         values.put(offsets(&x.shape, &along, first), &x.values);

@@ -5,6 +5,7 @@
 //! | inputs | `x: [A.., n, B..]`, `indices: [u]` (an integer dtype, each in `0..n`), `updates: [A.., u, B..]` |
 //! | output | like `x`: for each `i` in order, `out[.., indices[i], ..] = out ∘ updates[.., i, ..]` |
 //! | errors | an index out of range is an error of the run |
+//! | gradient | of several updates to one place `Set` gives it to the last; `Max` and `Min` share it evenly among what equals the extreme |
 //! | ONNX / PyTorch | `ScatterND` / `torch.index_add`, `torch.index_copy` |
 
 use super::Broadcast;

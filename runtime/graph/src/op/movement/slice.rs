@@ -61,17 +61,20 @@ impl Operator for Slice {
         let [x] = cx.expect::<1>()?;
         let shape = cx.shape()?;
         let own = strides(&x.shape);
+        if shape.contains(&0) {
+            return Ok(vec![Array { dtype: x.dtype, shape, values: x.values.pick([].into_iter()) }]);
+        }
         let (mut along, mut first) = (Vec::new(), 0);
         for (axis, &count) in shape.iter().enumerate() {
             let (start, step, extent) = (cx.size(&self.starts[axis])?, self.steps[axis], x.shape[axis]);
-            let last = start + (count as i64 - 1) * step;
-            if count > 0 && (start.min(last) < 0 || start.max(last) >= extent as i64) {
+            let last = start as i128 + (count as i128 - 1) * step as i128;
+            if last.min(start as i128) < 0 || last.max(start as i128) >= extent as i128 {
                 return Err(OpError::Value(format!(
                     "elements {start} to {last} of axis {axis} are outside its extent {extent}"
                 )));
             }
             first += start * own[axis];
-            along.push(step * own[axis]);
+            along.push(if count > 1 { step * own[axis] } else { 0 });
         }
         let values = x.values.pick(offsets(&shape, &along, first));
         Ok(vec![Array { dtype: x.dtype, shape, values }])
@@ -125,7 +128,7 @@ pub(crate) fn unslice(
 }
 
 /// `stride - 1` zeros between elements that are neighbours along an axis: extents become `(n - 1) * stride + 1`.
-fn dilate(graph: &mut Graph, x: NodeId, strides: &[usize]) -> Result<NodeId, GraphError> {
+pub(crate) fn dilate(graph: &mut Graph, x: NodeId, strides: &[usize]) -> Result<NodeId, GraphError> {
     if strides.iter().all(|&stride| stride == 1) {
         return Ok(x);
     }

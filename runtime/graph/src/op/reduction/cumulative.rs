@@ -4,6 +4,7 @@
 //! |---|---|
 //! | inputs | `x` |
 //! | output | like `x`: `x[0] ∘ … ∘ x[i]` |
+//! | gradient | of sums and products; running extremes have none |
 //! | ONNX / PyTorch | `CumSum`, `CumProd` / `torch.cumsum`, `torch.cummax` |
 
 use super::{combine_floats, combine_ints, identity};

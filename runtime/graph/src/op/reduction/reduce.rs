@@ -4,6 +4,7 @@
 //! |---|---|
 //! | inputs | `x` |
 //! | output | `x` without `axes`; `I64` for `ArgMax` and `ArgMin` (row-major position among `axes`), else `x`'s dtype |
+//! | gradient | of a maximum or minimum: shared evenly by all that equal it, as `torch.amax` does |
 //! | ONNX / PyTorch | `ReduceSum`, `ReduceMax`, `ArgMax`, … / `torch.sum`, `torch.amax`, `torch.argmax`, … |
 
 use super::Cumulative;

@@ -4,13 +4,14 @@
 //! |---|---|
 //! | inputs | `x` |
 //! | output | `(low + n + high - dilation * (size - 1) - 1) / stride + 1` along each axis; padding is left out of the reduction |
+//! | gradient | of a maximum or minimum: to the first element of the window that equals it, as in PyTorch |
 //! | ONNX / PyTorch | `MaxPool`, `AveragePool` / `torch.nn.functional.max_pool2d` |
 
 use super::{combine_floats, combine_ints, identity};
 use crate::error::{GraphError, OpError};
 use crate::gradient::{Backward, zeros};
 use crate::graph::{Graph, NodeId};
-use crate::op::movement::unslice;
+use crate::op::movement::{dilate, unslice};
 use crate::op::{Infer, Operator, Types, check_equal, one};
 use crate::op::{Pad, Slice};
 use crate::program::{CompareOp, ReduceOp};
@@ -89,11 +90,10 @@ impl Operator for Window {
     fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
         let (x, y, ty, d) = (cx.input(0), cx.node, cx.input_type(0), cx.gradient()?);
         let g = &mut *cx.graph;
-        let places = self.places(&ty, g.shape(y));
         if self.op == ReduceOp::Sum {
-            let terms = vec![d; places.len()];
-            return Ok(vec![Some(self.gather_back(g, &ty, &places, &terms)?)]);
+            return Ok(vec![Some(self.sum_gradient(g, &ty, d)?)]);
         }
+        let places = self.places(&ty, g.shape(y));
         // What lies under each element of the window, for all windows at once.
         let border = identity(self.op, ty.dtype);
         let (low, high) = (dims(&self.low), dims(&self.high));
@@ -176,6 +176,24 @@ impl Window {
             });
         }
         places
+    }
+
+    /// Each element gets the sum of the gradients of the windows over it: a window sum itself.
+    fn sum_gradient(&self, g: &mut Graph, x: &TensorType, d: NodeId) -> Result<NodeId, GraphError> {
+        let reach: Vec<usize> = self.size.iter().zip(&self.dilation).map(|(n, gap)| (n - 1) * gap).collect();
+        let spread = dilate(g, d, &self.stride)?;
+        let over = Window {
+            op: ReduceOp::Sum,
+            size: self.size.clone(),
+            stride: vec![1; x.rank()],
+            dilation: self.dilation.clone(),
+            low: reach.clone(),
+            // At the end of the padded input lie up to `stride - 1` elements that no window reaches.
+            high: reach.iter().zip(&self.stride).map(|(reach, stride)| reach + stride - 1).collect(),
+        };
+        let sum = g.apply(over, &[spread])?;
+        let inside = Slice { starts: dims(&self.low), extents: x.shape.0.clone(), steps: vec![1; x.rank()] };
+        g.apply(inside, &[sum])
     }
 
     /// The sum over the elements of the window of `terms`, each put back to where its element came from.

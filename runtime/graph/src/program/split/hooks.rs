@@ -71,7 +71,9 @@ impl<'k> Hooks<'k> {
             Kernel::Sort(Sort { operand, values, indices, .. }) => {
                 hooks.operand(operand, &[0, 1]);
                 for (target, address) in [values, indices].into_iter().enumerate() {
-                    hooks.hooks.push(Hook { groups: &[0, 1], map: Map::Store { target, address, indirect: false } });
+                    hooks
+                        .hooks
+                        .push(Hook { groups: &[0, 1], map: Map::Store { target, address, indirect: false } });
                 }
             }
             Kernel::Loop(_) | Kernel::Branch(_) => return None,
@@ -101,7 +103,9 @@ impl<'k> Hooks<'k> {
                     push(Map::Load { operand: *operand, address: &mut map.address, indirect });
                 }
                 Instr::Index(number) | Instr::Random { counter: number, .. } => push(Map::Number(number)),
-                Instr::InBounds(guards) => guards.iter_mut().for_each(|guard| push(Map::Number(&mut guard.index))),
+                Instr::InBounds(guards) => {
+                    guards.iter_mut().for_each(|guard| push(Map::Number(&mut guard.index)))
+                }
                 _ => {}
             }
         }

@@ -39,7 +39,9 @@ pub struct Limits<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SplitError {
     /// A value is needed whole, or a single row of it is too large.
-    #[error("`{op}` needs {bytes} bytes of `{value}` at once, and the device can bind {limit}\n  hint: use the cpu backend, or smaller tensors")]
+    #[error(
+        "`{op}` needs {bytes} bytes of `{value}` at once, and the device can bind {limit}\n  hint: use the cpu backend, or smaller tensors"
+    )]
     TooLarge {
         /// The step's label.
         op: String,
@@ -58,7 +60,12 @@ pub enum SplitError {
 /// Cuts `step` into pieces that stay within `limits`, to be run in order. A step that does so already is its only piece, unchanged.
 ///
 /// Errors: [`SplitError::TooLarge`], and [`SplitError::Dim`] when `sizes` leaves a size open.
-pub fn split(program: &Program, step: &Step, sizes: &Bindings, limits: &Limits) -> Result<Vec<Piece>, SplitError> {
+pub fn split(
+    program: &Program,
+    step: &Step,
+    sizes: &Bindings,
+    limits: &Limits,
+) -> Result<Vec<Piece>, SplitError> {
     let splitter = Splitter { program, sizes, limits };
     let whole = || Ok(vec![Piece { step: step.clone(), windows: BTreeMap::new() }]);
     if step.kernel.archetype() == Archetype::Control || splitter.large(step)?.is_empty() {
@@ -144,7 +151,9 @@ impl Splitter<'_> {
             };
             for hook in &mut hooks.hooks {
                 let Some(position) = before(&hooks.groups, hook.groups) else { continue };
-                if let Map::Load { address: map, .. } | Map::Store { address: map, .. } | Map::Number(map) = &mut hook.map {
+                if let Map::Load { address: map, .. } | Map::Store { address: map, .. } | Map::Number(map) =
+                    &mut hook.map
+                {
                     map.offset = &map.offset + &start * &map.coefficients[position];
                 }
             }
@@ -193,8 +202,12 @@ impl Splitter<'_> {
         let Some(hooks) = Hooks::of(&mut kernel) else { return Ok(windows) };
         for hook in &hooks.hooks {
             let (value, address, indirect) = match &hook.map {
-                Map::Load { operand, address, indirect } => (step.reads.get(*operand), Some(&**address), *indirect),
-                Map::Store { target, address, indirect } => (step.writes.get(*target), Some(&**address), *indirect),
+                Map::Load { operand, address, indirect } => {
+                    (step.reads.get(*operand), Some(&**address), *indirect)
+                }
+                Map::Store { target, address, indirect } => {
+                    (step.writes.get(*target), Some(&**address), *indirect)
+                }
                 Map::Dense { target } => (step.writes.get(*target), None, false),
                 Map::Number(_) => continue,
             };

@@ -25,7 +25,8 @@ fn affine(offset: i64, coefficients: &[i64]) -> Affine {
 
 fn at(affine: &Affine, coordinates: &[i64]) -> i64 {
     let number = |dim: &Dim| dim.as_const().unwrap();
-    coordinates.iter().zip(&affine.coefficients).map(|(x, c)| x * number(c)).sum::<i64>() + number(&affine.offset)
+    coordinates.iter().zip(&affine.coefficients).map(|(x, c)| x * number(c)).sum::<i64>()
+        + number(&affine.offset)
 }
 
 fn coordinates(extents: &[i64]) -> Vec<Vec<i64>> {
@@ -46,7 +47,8 @@ fn work(step: &Step, windows: &BTreeMap<ValueId, Window>) -> Vec<(Option<i64>, i
         address + window.start as i64
     };
     let element = |c: Vec<i64>| {
-        let allowed = map.guards.iter().all(|g| (0..g.extent.as_const().unwrap()).contains(&at(&g.index, &c)));
+        let allowed =
+            map.guards.iter().all(|g| (0..g.extent.as_const().unwrap()).contains(&at(&g.index, &c)));
         let read = allowed.then(|| inside(at(&map.address, &c), &read));
         (read, inside(at(&kernel.body.stores[0].address, &c), &written))
     };
@@ -162,7 +164,8 @@ fn what_is_needed_whole_is_refused() {
     let map = IndexMap::new(affine(0, &[0]));
     let picked = body.push(Instr::Load { operand: 0, map, indirect }, DType::F32);
     let stores = vec![Store { target: 0, value: picked, address: affine(0, &[1]), indirect: Vec::new() }];
-    let kernel = Kernel::Pointwise(Pointwise { domain: Shape::from([4usize]), body: Body { program: body, stores } });
+    let kernel =
+        Kernel::Pointwise(Pointwise { domain: Shape::from([4usize]), body: Body { program: body, stores } });
     let step = Step { kernel, reads: vec![table], writes: vec![y], label: "gather".into() };
     let bits = |_| 32;
     let error = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap_err();
