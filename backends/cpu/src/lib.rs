@@ -19,7 +19,7 @@
 //! the registers: store them, reduce them, multiply them ([`kernel::contract`]).
 //!
 //! `F16` and `BF16` are computed in `f32` and rounded where they are stored or cast. Sums of `f32` keep `f64` totals. Results do
-//! not depend on the number of threads: work is cut by sizes alone wherever the cut can be seen in a result.
+//! not depend on the order in which threads finish: work is cut before it starts. (The cut of a matrix product may depend on their number.)
 //!
 //! # Threads
 //!

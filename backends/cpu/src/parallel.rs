@@ -4,6 +4,8 @@
 //! counter until none are left, so uneven tasks balance. Where there are no threads (a browser), or the work is small, tasks
 //! run in order on the caller.
 
+use hadal_device::MaybeSend;
+
 /// How many threads a step may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Workers {
@@ -100,7 +102,7 @@ impl Pool {
     }
 
     /// Runs `work` on a thread of the pool.
-    pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+    pub(crate) fn install<R: MaybeSend>(&self, work: impl FnOnce() -> R + MaybeSend) -> R {
         #[cfg(not(target_arch = "wasm32"))]
         if !self.single {
             return match &self.own {

@@ -41,7 +41,7 @@ macro_rules! multiversion {
     ($body:ident < $($generic:ident : $bound:path),* > ( $($arg:ident : $type:ty),* ) as $pick:ident) => {
         /// The version for the running processor.
         #[allow(clippy::extra_unused_type_parameters, reason = "type parameters select the loop")]
-        pub(super) fn $pick<$($generic: $bound),*>() -> unsafe fn($($type),*) {
+        fn $pick<$($generic: $bound),*>() -> unsafe fn($($type),*) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]
             unsafe fn avx2<$($generic: $bound),*>($($arg: $type),*) {

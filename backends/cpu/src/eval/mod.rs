@@ -20,4 +20,4 @@ mod load;
 pub(crate) mod map;
 
 pub(crate) use compile::{Compiled, Source, Stepped};
-pub(crate) use frame::{Frame, Operands};
+pub(crate) use frame::{Frame, Operands, read_index};

@@ -3,9 +3,13 @@
 //! [`prepare`] compiles a step for one set of sizes into a [`Prepared`], which any number of runs share. Loops and branches are not kernels
 //! (see `control`).
 
+mod attention;
 mod contract;
 mod pointwise;
 mod reduce;
+mod scan;
+mod scatter;
+mod sort;
 
 use crate::eval::{Compiled, Operands, Source, Stepped};
 use crate::parallel::Workers;
@@ -51,10 +55,10 @@ pub(crate) fn prepare(kernel: &Kernel, step: &Stepped<'_>) -> Result<Option<Box<
         Kernel::Reduce(k) => Box::new(reduce::prepare(k, step)?),
         Kernel::Contract(k) => contract::prepare(k, step)?,
         Kernel::Loop(_) | Kernel::Branch(_) => return Ok(None),
-        other => {
-            let reason = format!("no kernel for {:?}", other.archetype());
-            return Err(DeviceError::Kernel { device: "cpu".into(), op: step.label.into(), reason });
-        }
+        Kernel::Attention(k) => attention::prepare(k, step)?,
+        Kernel::Scatter(k) => Box::new(scatter::prepare(k, step)?),
+        Kernel::Scan(k) => Box::new(scan::prepare(k, step)?),
+        Kernel::Sort(k) => Box::new(sort::prepare(k, step)?),
     }))
 }
 

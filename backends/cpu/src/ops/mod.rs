@@ -11,7 +11,7 @@ mod unary;
 pub(crate) use binary::binary;
 pub(crate) use cast::{cast, load, store};
 pub(crate) use compare::{compare, select};
-pub(crate) use fold::{FoldLoops, Total, fold};
+pub(crate) use fold::{FoldLoops, Number, Total, fold};
 pub(crate) use unary::unary;
 
 use crate::simd::multiversion;

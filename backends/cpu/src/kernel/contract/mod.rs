@@ -8,6 +8,7 @@ mod gemm;
 mod side;
 
 pub(crate) use gemm::{Gemm, Strides};
+pub(crate) use side::{Axes, Side};
 
 use super::{Prepared, Run, compile_body};
 use crate::eval::map::{self, Map, merge};
@@ -16,7 +17,7 @@ use crate::ops;
 use hadal_device::DeviceError;
 use hadal_graph::DType;
 use hadal_graph::program::{Contract, Instr};
-use side::{Axes, Side};
+
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -10,7 +10,7 @@ use hadal_graph::DType;
 use hadal_graph::program::Operand;
 
 /// A matrix for each coordinate of the batch axes: `rows × columns`.
-pub(super) struct Side {
+pub(crate) struct Side {
     rows: usize,
     columns: usize,
     batch: Vec<usize>,
@@ -32,15 +32,15 @@ struct Plain {
 }
 
 /// Axes of an operand.
-pub(super) struct Axes<'a> {
-    pub(super) batch: &'a [usize],
-    pub(super) rows: &'a [usize],
-    pub(super) columns: &'a [usize],
+pub(crate) struct Axes<'a> {
+    pub(crate) batch: &'a [usize],
+    pub(crate) rows: &'a [usize],
+    pub(crate) columns: &'a [usize],
 }
 
 impl Side {
     /// The operand over `batch ++ rows ++ columns`, as matrices of lanes of `dtype`. Errors: as [`Compiled::new`].
-    pub(super) fn new(
+    pub(crate) fn new(
         operand: &Operand,
         axes: &Axes<'_>,
         dtype: DType,
@@ -75,19 +75,19 @@ impl Side {
     }
 
     /// Whether no evaluation is needed.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.plain.is_some()
     }
 
     /// A frame for evaluation.
-    pub(super) fn frame(&self) -> Frame {
+    pub(crate) fn frame(&self) -> Frame {
         Frame::new(&self.program)
     }
 
     /// The matrix in memory, if it is plain: address of element (row, column) of matrix `batch`, and strides.
     ///
     /// Safety: `operands` are those of the step; the element exists.
-    pub(super) unsafe fn plain<T>(
+    pub(crate) unsafe fn plain<T>(
         &self,
         operands: &Operands,
         batch: usize,
@@ -107,7 +107,7 @@ impl Side {
     /// Evaluates a block of matrix `batch` into `out`, returning its strides there.
     ///
     /// Safety: as [`Compiled::eval`]; the block lies within the matrix; `out` holds as many lanes of `T` as the block.
-    pub(super) unsafe fn pack<T>(
+    pub(crate) unsafe fn pack<T>(
         &self,
         frame: &mut Frame,
         operands: &Operands,
@@ -144,7 +144,7 @@ impl Side {
         strides
     }
 
-    pub(super) fn cost(&self) -> usize {
+    pub(crate) fn cost(&self) -> usize {
         self.program.cost()
     }
 }
