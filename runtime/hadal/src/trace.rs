@@ -52,11 +52,6 @@ pub(crate) fn scope() -> u64 {
     FRAMES.with_borrow(|frames| frames.last().map_or(0, |f| f.scope))
 }
 
-/// Whether a step or a region is being traced.
-pub(crate) fn in_step() -> bool {
-    FRAMES.with_borrow(|frames| frames.iter().any(|f| f.kind == Kind::Step))
-}
-
 /// Runs `f` in a new frame; returns the frame's number, what `f` returned, and the variables it used.
 pub(crate) fn traced<R>(kind: Kind, f: impl FnOnce(u64) -> Result<R>) -> Result<(R, Vec<Used>)> {
     struct Leave;

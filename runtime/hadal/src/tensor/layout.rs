@@ -19,9 +19,13 @@ impl Tensor {
                 let known: Dim = (0..shape.rank()).filter(|a| a != axis).map(|a| shape[a].clone()).product();
                 let elements = self.shape().elements();
                 let extent = if known.is(0) { None } else { elements.exact_div(&known) };
-                shape.0[*axis] = extent.ok_or_else(|| {
-                    Error::argument(format!("cannot reshape {} to {shape}: the extents do not divide", self.shape()))
-                })?;
+                let Some(extent) = extent else {
+                    return Err(Error::argument(format!(
+                        "cannot reshape {} to {shape}: the number of elements is not a multiple of the known extents",
+                        self.shape()
+                    )));
+                };
+                shape.0[*axis] = extent;
             }
             _ => return Err(Error::argument(format!("only one extent of {shape} may be -1"))),
         }

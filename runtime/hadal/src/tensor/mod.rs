@@ -38,6 +38,7 @@ pub use random::{Key, KeySequence};
 pub use arithmetic::Operand;
 
 pub(crate) use build::replay;
+pub(crate) use flush::materialise;
 
 use crate::device::Device;
 use crate::{Error, Result};
@@ -71,10 +72,12 @@ impl Tensor {
     }
 
     /// Extents as numbers. Errors: an extent that is symbolic.
+    #[track_caller]
     pub fn dims(&self) -> Result<Vec<usize>> {
-        self.shape().as_const().ok_or_else(|| {
-            Error::argument(format!("the shape {} is not known until the model runs", self.shape()))
-        })
+        match self.shape().as_const() {
+            Some(dims) => Ok(dims),
+            None => Err(Error::argument(format!("the shape {} is not known until the model runs", self.shape()))),
+        }
     }
 
     /// The extent of an axis, which may count from the back. Errors: an axis that is not there.

@@ -49,12 +49,10 @@ impl Tensor {
     #[cfg(not(target_arch = "wasm32"))]
     #[track_caller]
     pub fn item<T: Element>(&self) -> Result<T> {
-        let one = |values: Vec<T>| match values.as_slice() {
-            [value] => Some(*value),
-            _ => None,
-        };
-        one(self.to_vec()?)
-            .ok_or_else(|| Error::argument(format!("item() takes a tensor with one element, but this is {}", self.ty())))
+        match self.to_vec::<T>()?.as_slice() {
+            [value] => Ok(*value),
+            _ => Err(Error::argument(format!("item() takes a tensor with one element, but this is {}", self.ty()))),
+        }
     }
 
     /// As [`Tensor::item`], for a browser.
