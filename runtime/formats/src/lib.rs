@@ -6,6 +6,7 @@ pub mod file;
 pub mod hadal_file;
 mod imported;
 mod limits;
+pub mod onnx;
 pub mod safetensors;
 
 pub use error::FormatError;
