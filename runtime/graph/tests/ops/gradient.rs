@@ -42,7 +42,11 @@ fn gradients_are_those_of_central_differences() {
 }
 
 /// The sum of all elements of `outputs`, each with a fixed weight of its own.
-fn weighted_sum(g: &mut Graph, outputs: &[NodeId], inputs: &mut BTreeMap<String, HostTensor>) -> NodeId {
+pub(crate) fn weighted_sum(
+    g: &mut Graph,
+    outputs: &[NodeId],
+    inputs: &mut BTreeMap<String, HostTensor>,
+) -> NodeId {
     let mut graph = g.clone();
     graph.outputs.clear();
     outputs.iter().for_each(|&o| graph.output("o", o));

@@ -5,3 +5,4 @@ mod decomposition;
 mod gradient;
 mod known_answers;
 mod leaves;
+mod programs;

@@ -61,10 +61,10 @@ impl Operator for Sort {
         // The linear index from which each sorted value came.
         let strides = x.shape.strides();
         let mut from = None;
-        for axis in 0..x.rank() {
+        for (axis, stride) in strides.iter().enumerate() {
             let coordinate =
                 if axis == self.axis { positions } else { g.iota(x.shape.clone(), axis, DType::I64)? };
-            let stride = g.size(&strides[axis])?;
+            let stride = g.size(stride)?;
             let stride = g.cast(stride, DType::I64)?;
             let part = g.mul(coordinate, stride)?;
             from = Some(match from {
