@@ -16,6 +16,8 @@ const HEAD: u32 = 16u;
 const VALUE: u32 = 16u;
 // Keys that a tile in workgroup memory holds.
 const TILE: u32 = 16u;
+// Whether head_dim and value_dim are known to be multiples of 4.
+const WHOLE: bool = false;
 const CAUSAL: bool = false;
 const SCALE: f32 = 0.125;
 //: end
@@ -103,6 +105,9 @@ fn edge_q4(batch: u32, i: u32, d: u32) -> vec4<f32> {
     if d + 4u <= head_dim() {
         return load_q4(batch, i, d);
     }
+    if WHOLE {
+        return vec4<f32>();
+    }
     var result = vec4<f32>();
     for (var c = 0u; d + c < head_dim(); c++) {
         result[c] = load_q(batch, i, d + c);
@@ -114,6 +119,9 @@ fn edge_k4(batch: u32, j: u32, d: u32) -> vec4<f32> {
     if d + 4u <= head_dim() {
         return load_k4(batch, j, d);
     }
+    if WHOLE {
+        return vec4<f32>();
+    }
     var result = vec4<f32>();
     for (var c = 0u; d + c < head_dim(); c++) {
         result[c] = load_k(batch, j, d + c);
@@ -124,6 +132,9 @@ fn edge_k4(batch: u32, j: u32, d: u32) -> vec4<f32> {
 fn edge_v4(batch: u32, j: u32, d: u32) -> vec4<f32> {
     if d + 4u <= value_dim() {
         return load_v4(batch, j, d);
+    }
+    if WHOLE {
+        return vec4<f32>();
     }
     var result = vec4<f32>();
     for (var c = 0u; d + c < value_dim(); c++) {

@@ -58,6 +58,8 @@ fn load_b(batch: u32, k: u32, n: u32) -> Acc {
 // Whether A's neighbours in memory lie along m, and B's along k, instead of along k and n.
 const A_ALONG_M: bool = false;
 const B_ALONG_K: bool = false;
+// Whether k is known to be a multiple of 4.
+const WHOLE_DEPTH: bool = false;
 //: end
 
 // Four neighbours of A from (m, k): along k, or along m if `A_ALONG_M`. What lies behind the end of m repeats what is inside.
@@ -139,54 +141,14 @@ fn load_b_block(batch: u32, k: u32, n: u32) -> Block {
     );
 }
 
-// Like `load_a_row` where k + 3 may lie behind the end: what is outside is zero.
-fn edge_a_row(batch: u32, m: u32, k: u32) -> Acc4 {
-    let row = min(m, rows() - 1u);
-    var result = Acc4();
-    if k < depth() {
-        result.x = load_a(batch, row, k);
-    }
-    if k + 1u < depth() {
-        result.y = load_a(batch, row, k + 1u);
-    }
-    if k + 2u < depth() {
-        result.z = load_a(batch, row, k + 2u);
-    }
-    if k + 3u < depth() {
-        result.w = load_a(batch, row, k + 3u);
-    }
-    return result;
-}
-
-fn edge_a_block(batch: u32, m: u32, k: u32) -> Block {
-    return Block(
-        edge_a_row(batch, m, k),
-        edge_a_row(batch, m + 1u, k),
-        edge_a_row(batch, m + 2u, k),
-        edge_a_row(batch, m + 3u, k),
-    );
-}
-
-// One row of B, element by element; a row behind the end is zero.
+// Elements (k, n) to (k, n + 3) of B, one by one; columns behind the end repeat the last.
 fn edge_b_row(batch: u32, k: u32, n: u32) -> Acc4 {
-    if k >= depth() {
-        return Acc4();
-    }
     let last = columns() - 1u;
     return Acc4(
         load_b(batch, k, min(n, last)),
         load_b(batch, k, min(n + 1u, last)),
         load_b(batch, k, min(n + 2u, last)),
         load_b(batch, k, min(n + 3u, last)),
-    );
-}
-
-fn edge_b_block(batch: u32, k: u32, n: u32) -> Block {
-    return Block(
-        edge_b_row(batch, k, n),
-        edge_b_row(batch, k + 1u, n),
-        edge_b_row(batch, k + 2u, n),
-        edge_b_row(batch, k + 3u, n),
     );
 }
 
@@ -214,9 +176,6 @@ fn store(batch: u32, m: u32, n: u32, sum: Acc) {
 
 // Finishes and stores elements (m, n) to (m, n + 3) of C, as far as they are inside.
 fn store_row(batch: u32, m: u32, n: u32, sum: Acc4) {
-    if m >= rows() {
-        return;
-    }
     for (var j = 0u; j < min(4u, columns() - min(n, columns())); j++) {
         store(batch, m, n + j, sum[j]);
     }
@@ -244,11 +203,15 @@ fn main(
         c0 = row_multiply_add(row, load_b_block(batch, k, n), c0);
         c1 = row_multiply_add(row, load_b_block(batch, k, n + 4u), c1);
     }
-    if whole < depth() {
-        let row = edge_a_row(batch, m, whole);
-        c0 = row_multiply_add(row, edge_b_block(batch, whole, n), c0);
-        c1 = row_multiply_add(row, edge_b_block(batch, whole, n + 4u), c1);
+    if !WHOLE_DEPTH {
+        for (var k = whole; k < depth(); k++) {
+            let a = load_a(batch, m, k);
+            c0 += a * edge_b_row(batch, k, n);
+            c1 += a * edge_b_row(batch, k, n + 4u);
+        }
     }
-    store_row(batch, m, n, c0);
-    store_row(batch, m, n + 4u, c1);
+    var sums = array<Acc4, 2>(c0, c1);
+    for (var r = 0u; r < 2u; r++) {
+        store_row(batch, m, n + r * 4u, sums[r]);
+    }
 }

@@ -63,6 +63,8 @@ fn load_b(batch: u32, k: u32, n: u32) -> Acc {
 // Whether A's neighbours in memory lie along m, and B's along k, instead of along k and n.
 const A_ALONG_M: bool = false;
 const B_ALONG_K: bool = false;
+// Whether k is known to be a multiple of 4.
+const WHOLE_DEPTH: bool = false;
 //: end
 
 // Four neighbours of A from (m, k): along k, or along m if `A_ALONG_M`. What lies behind the end of m repeats what is inside.
@@ -144,54 +146,14 @@ fn load_b_block(batch: u32, k: u32, n: u32) -> Block {
     );
 }
 
-// Like `load_a_row` where k + 3 may lie behind the end: what is outside is zero.
-fn edge_a_row(batch: u32, m: u32, k: u32) -> Acc4 {
-    let row = min(m, rows() - 1u);
-    var result = Acc4();
-    if k < depth() {
-        result.x = load_a(batch, row, k);
-    }
-    if k + 1u < depth() {
-        result.y = load_a(batch, row, k + 1u);
-    }
-    if k + 2u < depth() {
-        result.z = load_a(batch, row, k + 2u);
-    }
-    if k + 3u < depth() {
-        result.w = load_a(batch, row, k + 3u);
-    }
-    return result;
-}
-
-fn edge_a_block(batch: u32, m: u32, k: u32) -> Block {
-    return Block(
-        edge_a_row(batch, m, k),
-        edge_a_row(batch, m + 1u, k),
-        edge_a_row(batch, m + 2u, k),
-        edge_a_row(batch, m + 3u, k),
-    );
-}
-
-// One row of B, element by element; a row behind the end is zero.
+// Elements (k, n) to (k, n + 3) of B, one by one; columns behind the end repeat the last.
 fn edge_b_row(batch: u32, k: u32, n: u32) -> Acc4 {
-    if k >= depth() {
-        return Acc4();
-    }
     let last = columns() - 1u;
     return Acc4(
         load_b(batch, k, min(n, last)),
         load_b(batch, k, min(n + 1u, last)),
         load_b(batch, k, min(n + 2u, last)),
         load_b(batch, k, min(n + 3u, last)),
-    );
-}
-
-fn edge_b_block(batch: u32, k: u32, n: u32) -> Block {
-    return Block(
-        edge_b_row(batch, k, n),
-        edge_b_row(batch, k + 1u, n),
-        edge_b_row(batch, k + 2u, n),
-        edge_b_row(batch, k + 3u, n),
     );
 }
 
@@ -219,19 +181,25 @@ fn store(batch: u32, m: u32, n: u32, sum: Acc) {
 
 // Finishes and stores elements (m, n) to (m, n + 3) of C, as far as they are inside.
 fn store_row(batch: u32, m: u32, n: u32, sum: Acc4) {
-    if m >= rows() {
-        return;
-    }
     for (var j = 0u; j < min(4u, columns() - min(n, columns())); j++) {
         store(batch, m, n + j, sum[j]);
     }
 }
 
-fn store_block(batch: u32, m: u32, n: u32, sum: Block) {
-    store_row(batch, m, n, sum.x);
-    store_row(batch, m + 1u, n, sum.y);
-    store_row(batch, m + 2u, n, sum.z);
-    store_row(batch, m + 3u, n, sum.w);
+// Elements (m, k) to (m + 3, k) of A, one by one; rows behind the end repeat the last.
+fn edge_a_column(batch: u32, m: u32, k: u32) -> Acc4 {
+    let last = rows() - 1u;
+    return Acc4(
+        load_a(batch, min(m, last), k),
+        load_a(batch, min(m + 1u, last), k),
+        load_a(batch, min(m + 2u, last), k),
+        load_a(batch, min(m + 3u, last), k),
+    );
+}
+
+// The products of a column of A and a row of B, added to sums.
+fn outer_multiply_add(a: Acc4, b: Acc4, sum: Block) -> Block {
+    return Block(sum.x + a.x * b, sum.y + a.y * b, sum.z + a.z * b, sum.w + a.w * b);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -247,8 +215,11 @@ fn main(
         return;
     }
     let batch = strip / (strips_m * strips_n);
-    let m = (strip / strips_n % strips_m * LANES_M + local / LANES_N) * 8u;
-    let n = (strip % strips_n * LANES_N + local % LANES_N) * 8u;
+    // Written so that a compiler sees which coordinate all threads of a workgroup share.
+    let lane_m = select(local / LANES_N, 0u, LANES_M == 1u);
+    let lane_n = select(local % LANES_N, 0u, LANES_N == 1u);
+    let m = (strip / strips_n % strips_m * LANES_M + lane_m) * 8u;
+    let n = (strip % strips_n * LANES_N + lane_n) * 8u;
     if m >= rows() || n >= columns() {
         return;
     }
@@ -267,18 +238,25 @@ fn main(
         c10 = block_multiply_add(a1, b0, c10);
         c11 = block_multiply_add(a1, b1, c11);
     }
-    if whole < depth() {
-        let b0 = edge_b_block(batch, whole, n);
-        let b1 = edge_b_block(batch, whole, n + 4u);
-        let a0 = edge_a_block(batch, m, whole);
-        let a1 = edge_a_block(batch, m + 4u, whole);
-        c00 = block_multiply_add(a0, b0, c00);
-        c01 = block_multiply_add(a0, b1, c01);
-        c10 = block_multiply_add(a1, b0, c10);
-        c11 = block_multiply_add(a1, b1, c11);
+    if !WHOLE_DEPTH {
+        for (var k = whole; k < depth(); k++) {
+            let b0 = edge_b_row(batch, k, n);
+            let b1 = edge_b_row(batch, k, n + 4u);
+            let a0 = edge_a_column(batch, m, k);
+            let a1 = edge_a_column(batch, m + 4u, k);
+            c00 = outer_multiply_add(a0, b0, c00);
+            c01 = outer_multiply_add(a0, b1, c01);
+            c10 = outer_multiply_add(a1, b0, c10);
+            c11 = outer_multiply_add(a1, b1, c11);
+        }
     }
-    store_block(batch, m, n, c00);
-    store_block(batch, m, n + 4u, c01);
-    store_block(batch, m + 4u, n, c10);
-    store_block(batch, m + 4u, n + 4u, c11);
+    // Through an array, so that the epilogue is compiled once.
+    var sums = array<Acc4, 16>(
+        c00.x, c01.x, c00.y, c01.y, c00.z, c01.z, c00.w, c01.w,
+        c10.x, c11.x, c10.y, c11.y, c10.z, c11.z, c10.w, c11.w,
+    );
+    let count = min(8u, rows() - m) * 2u;
+    for (var r = 0u; r < count; r++) {
+        store_row(batch, m + r / 2u, n + (r & 1u) * 4u, sums[r]);
+    }
 }

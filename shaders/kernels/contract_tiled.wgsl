@@ -217,19 +217,9 @@ fn store(batch: u32, m: u32, n: u32, sum: Acc) {
 
 // Finishes and stores elements (m, n) to (m, n + 3) of C, as far as they are inside.
 fn store_row(batch: u32, m: u32, n: u32, sum: Acc4) {
-    if m >= rows() {
-        return;
-    }
     for (var j = 0u; j < min(4u, columns() - min(n, columns())); j++) {
         store(batch, m, n + j, sum[j]);
     }
-}
-
-fn store_block(batch: u32, m: u32, n: u32, sum: Block) {
-    store_row(batch, m, n, sum.x);
-    store_row(batch, m + 1u, n, sum.y);
-    store_row(batch, m + 2u, n, sum.z);
-    store_row(batch, m + 3u, n, sum.w);
 }
 
 // 64 rows of A with 16 k each, and 16 rows of B with 64 columns each, as vec4s.
@@ -306,6 +296,11 @@ fn main(
         }
         workgroupBarrier();
     }
-    store_block(batch, first_m + row, first_n + column * 4u, c0);
-    store_block(batch, first_m + row + 4u, first_n + column * 4u, c1);
+    // Through an array, so that the epilogue is compiled once.
+    var sums = array<Acc4, 8>(c0.x, c0.y, c0.z, c0.w, c1.x, c1.y, c1.z, c1.w);
+    let m = first_m + row;
+    let count = min(8u, rows() - min(m, rows()));
+    for (var r = 0u; r < count; r++) {
+        store_row(batch, m + r, first_n + column * 4u, sums[r]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Attention without the full score matrix.
 
-use crate::chooser::{self, ATTENTION_CLASSES, AttentionShape};
+use crate::chooser::{self, ATTENTION_CLASSES, ATTENTION_SOFTWARE_THREADS, AttentionShape};
 use crate::domain::{Maps, collapse, print_coordinates};
 use crate::evaluate::{Scope, print_body, print_program};
 use crate::module::{Module, groups_of};
@@ -15,8 +15,6 @@ use std::fmt::Write;
 
 /// Threads of a workgroup.
 const THREADS: u32 = 64;
-/// Threads of a workgroup on a software device, where a workgroup runs on one core.
-const SOFTWARE_THREADS: u32 = 8;
 /// Workgroup memory for tiles of keys and values.
 const TILE_BYTES: u32 = 16384;
 
@@ -76,7 +74,6 @@ impl Specialisation {
     fn specialise(&self, mut module: Module, variant: &'static str) -> Result<Launch, ShaderError> {
         let kernel = &self.kernel;
         let batches: Dim = self.batch.iter().cloned().product();
-        let rows = &batches * &kernel.queries;
         let mut threads = THREADS;
         let (template, workgroups) = match variant {
             "attention/tiled" => (
@@ -84,18 +81,17 @@ impl Specialisation {
                 &batches * groups_of(&kernel.queries, threads),
             ),
             "attention/query_per_workgroup" => {
-                (include_str!("../kernels/attention_query_per_workgroup.wgsl"), rows.clone())
+                (include_str!("../kernels/attention_query_per_workgroup.wgsl"), &batches * &kernel.queries)
             }
             _ => {
-                if module.capabilities().software {
-                    threads = SOFTWARE_THREADS;
-                }
-                (include_str!("../kernels/attention_query_per_thread.wgsl"), groups_of(&rows, threads))
+                threads = ATTENTION_SOFTWARE_THREADS as u32;
+                let fours = &batches * groups_of(&kernel.queries, 4);
+                (include_str!("../kernels/attention_register.wgsl"), groups_of(&fours, threads))
             }
         };
 
         let mut hooks = Hooks::default();
-        hooks.set("constants", self.constants(threads));
+        hooks.set("constants", self.constants(threads, template));
         let mut text = String::new();
         let sizes = [
             ("batches", &batches),
@@ -150,16 +146,32 @@ impl Specialisation {
         module.finish(variant, template, hooks, workgroups)
     }
 
-    fn constants(&self, threads: u32) -> String {
-        // Keys and values of one key take `head + value` floats.
-        let tile = (TILE_BYTES / (4 * (self.head + self.value))).clamp(1, 32);
-        format!(
-            "const WORKGROUP: u32 = {threads}u;\n// Largest head_dim and value_dim that this kernel serves, in vec4s.\nconst HEAD: u32 = {}u;\nconst VALUE: u32 = {}u;\n// Keys that a tile in workgroup memory holds.\nconst TILE: u32 = {tile}u;\nconst CAUSAL: bool = {};\nconst SCALE: f32 = {};",
-            self.head / 4,
-            self.value / 4,
-            self.kernel.causal,
-            literal(Scalar::Float(self.kernel.scale.to_f64()), DType::F32),
-        )
+    fn constants(&self, threads: u32, template: &str) -> String {
+        let four = Dim::from(4);
+        let whole =
+            [&self.kernel.head_dim, &self.kernel.value_dim].iter().all(|d| d.exact_div(&four).is_some());
+        let scale = literal(Scalar::Float(self.kernel.scale.to_f64()), DType::F32);
+        let (head, value, causal) = (self.head / 4, self.value / 4, self.kernel.causal);
+        let mut text = format!(
+            "const WORKGROUP: u32 = {threads}u;\n\
+             // Largest head_dim and value_dim that this kernel serves, in vec4s.\n\
+             const HEAD: u32 = {head}u;\n\
+             const VALUE: u32 = {value}u;\n\
+             // Whether head_dim and value_dim are known to be multiples of 4.\n\
+             const WHOLE: bool = {whole};\n\
+             const CAUSAL: bool = {causal};\n\
+             const SCALE: f32 = {scale};\n"
+        );
+        if template.contains("const TILE:") {
+            // Keys and values of one key take `head + value` floats.
+            let tile = (TILE_BYTES / (4 * (self.head + self.value))).clamp(1, 32);
+            let _ =
+                writeln!(text, "// Keys that a tile in workgroup memory holds.\nconst TILE: u32 = {tile}u;");
+        }
+        if template.contains("const MASKED:") {
+            let _ = writeln!(text, "const MASKED: bool = {};", self.kernel.mask.is_some());
+        }
+        text
     }
 
     /// The body of a function that returns one element of `operand` as `f32`.

@@ -86,7 +86,9 @@ pub(crate) fn contract(shape: &ContractShape, capabilities: &Capabilities) -> Ve
         if shape.vector && shape.columns > 2 {
             variants.push("contract/register_1x8");
         }
-        variants.push("contract/scalar");
+        // A tile takes tens of times longer to compile than it can save on a small product.
+        let small = elements * shape.depth <= 32768;
+        variants.insert(if small { 0 } else { variants.len() }, "contract/scalar");
         if elements <= 16 && shape.depth >= 1024 {
             variants.insert(0, gemv[0]);
         } else {
@@ -131,23 +133,28 @@ pub(crate) struct AttentionShape {
     pub(crate) width: i64,
 }
 
+/// Threads of a workgroup of attention on a software device, where a workgroup runs on one core.
+pub(crate) const ATTENTION_SOFTWARE_THREADS: i64 = 8;
+
 /// Classes of head and value sizes, in elements.
 pub(crate) const ATTENTION_CLASSES: [u32; 6] = [32, 64, 128, 256, 512, 1024];
 
-/// On a software device a query a thread; on a GPU a query a workgroup where there are few queries, otherwise tiles in workgroup memory.
+/// On a software device four queries a thread, as far as its results fit in workgroup memory; on a GPU a query a workgroup where there
+/// are few queries, otherwise tiles in workgroup memory.
 pub(crate) fn attention(shape: &AttentionShape, capabilities: &Capabilities) -> Vec<&'static str> {
+    let registers = ATTENTION_SOFTWARE_THREADS * 16 * shape.width <= i64::from(capabilities.workgroup_memory);
     let tiles = capabilities.workgroup_memory >= 16384 && shape.width <= 256;
     let decoding = shape.queries <= 8 && shape.keys >= 64;
-    let mut variants = vec!["attention/query_per_thread"];
-    if tiles {
+    let mut variants = Vec::new();
+    if capabilities.software && registers {
+        variants.push("attention/register_4x4");
+    }
+    if !capabilities.software && tiles {
         variants.push("attention/tiled");
     }
     variants.push("attention/query_per_workgroup");
-    if !capabilities.software {
-        variants.rotate_left(1);
-        if decoding || !tiles {
-            variants.sort_by_key(|variant| *variant != "attention/query_per_workgroup");
-        }
+    if decoding && !capabilities.software {
+        variants.reverse();
     }
     variants
 }

@@ -126,7 +126,7 @@ impl Contraction {
         };
 
         if template.contains("struct Block") {
-            self.print_blocks(&mut module, &mut hooks)?;
+            self.print_blocks(&mut module, template.contains("TILE_K"), &mut hooks)?;
         } else {
             self.print_scalar(&mut module, &mut hooks)?;
         }
@@ -208,7 +208,7 @@ impl Contraction {
     }
 
     /// The hooks of kernels that work on blocks of 4x4.
-    fn print_blocks(&self, module: &mut Module, hooks: &mut Hooks) -> Result<(), ShaderError> {
+    fn print_blocks(&self, module: &mut Module, tiled: bool, hooks: &mut Hooks) -> Result<(), ShaderError> {
         let element = module.kind(self.dtype())?.wgsl();
         hooks.set("types", format!("alias Acc = {element};\nalias Acc4 = vec4<{element}>;"));
         let vectors = [self.vector(module, Side::A)?, self.vector(module, Side::B)?];
@@ -217,10 +217,17 @@ impl Contraction {
         }
         let [a_along_m, b_along_k] = [(Side::A, VectorAxis::Free), (Side::B, VectorAxis::Depth)]
             .map(|(side, axis)| vectors[side as usize].as_ref().is_some_and(|v| v.axis == axis));
+        let whole = match (tiled, self.extents[K].exact_div(&Dim::from(4))) {
+            (true, _) => String::new(),
+            (false, exact) => format!(
+                "\n// Whether k is known to be a multiple of 4.\nconst WHOLE_DEPTH: bool = {};",
+                exact.is_some()
+            ),
+        };
         hooks.set(
             "layout",
             format!(
-                "// Whether A's neighbours in memory lie along m, and B's along k, instead of along k and n.\nconst A_ALONG_M: bool = {a_along_m};\nconst B_ALONG_K: bool = {b_along_k};"
+                "// Whether A's neighbours in memory lie along m, and B's along k, instead of along k and n.\nconst A_ALONG_M: bool = {a_along_m};\nconst B_ALONG_K: bool = {b_along_k};{whole}"
             ),
         );
         for (side, name) in [(Side::A, "load_a4"), (Side::B, "load_b4")] {

@@ -106,23 +106,23 @@ fn check(sizes: Sizes, dtype: DType, causal: bool, mask: Mask, tolerance: f64) -
 
 #[test]
 fn heads_of_every_class() {
-    for (head, value) in [(32, 32), (64, 64), (33, 7), (1, 2), (80, 128), (200, 300)] {
+    for (head, value) in [(32, 32), (33, 7), (1, 2), (64, 60), (200, 40), (40, 300)] {
         let sizes = Sizes { batch: 3, queries: 9, keys: 21, head, value };
         let variants = check(sizes, DType::F32, false, Mask::None, 1e-5);
-        assert!(variants.contains(&"attention/query_per_thread"), "{variants:?}");
         assert!(variants.contains(&"attention/query_per_workgroup"), "{variants:?}");
+        assert_eq!(variants.contains(&"attention/register_4x4"), value <= 256, "{variants:?}");
         assert_eq!(variants.contains(&"attention/tiled"), value <= 256, "{variants:?}");
     }
 }
 
 #[test]
 fn causal_and_masked() {
-    for (queries, keys) in [(1, 1), (70, 70), (5, 130), (1, 130), (130, 5)] {
-        for causal in [false, true] {
-            for mask in [Mask::None, Mask::Random, Mask::Hidden] {
-                let sizes = Sizes { batch: 2, queries, keys, head: 16, value: 16 };
-                check(sizes, DType::F32, causal, mask, 1e-5);
-            }
+    for (queries, keys) in [(1, 1), (70, 70), (1, 130), (67, 5)] {
+        for (causal, mask) in
+            [(false, Mask::None), (true, Mask::None), (true, Mask::Random), (false, Mask::Hidden)]
+        {
+            let sizes = Sizes { batch: 2, queries, keys, head: 16, value: 16 };
+            check(sizes, DType::F32, causal, mask, 1e-5);
         }
     }
 }

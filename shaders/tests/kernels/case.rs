@@ -66,7 +66,7 @@ impl Case {
         Step { kernel, reads: self.reads.clone(), writes: self.writes.clone(), label: "case".into() }
     }
 
-    /// All candidates of all capability sets, validated.
+    /// All candidates of all capability sets, validated; a candidate that two sets share comes once.
     pub(crate) fn candidates(&self, kernel: &Kernel) -> Vec<(&'static str, Capabilities, Candidate)> {
         let step = self.step(kernel.clone());
         let mut all = Vec::new();
@@ -77,7 +77,9 @@ impl Case {
                 for launch in &candidate.launches {
                     validate(&launch.source, &capabilities);
                 }
-                all.push((set, capabilities.clone(), candidate));
+                if !all.iter().any(|(_, _, other)| *other == candidate) {
+                    all.push((set, capabilities.clone(), candidate));
+                }
             }
         }
         all

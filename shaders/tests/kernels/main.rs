@@ -8,3 +8,4 @@ mod files;
 mod order;
 mod pointwise;
 mod reduce;
+mod snapshots;
