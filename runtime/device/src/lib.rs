@@ -8,6 +8,7 @@ mod info;
 mod maybe_send;
 mod registry;
 mod selector;
+mod tuner;
 
 pub use backend::{
     Arguments, Backend, Executable, ExecutableStats, MemoryStats, PlanReport, PlanStep, Results, StepTime, Weights,
@@ -18,3 +19,4 @@ pub use info::{DeviceInfo, DeviceKind};
 pub use maybe_send::{DeviceFuture, MaybeSend, MaybeSync};
 pub use registry::{BackendFactory, Listing, Registry};
 pub use selector::{Selector, SelectorError, Which};
+pub use tuner::{Rejection, Tuner, Verdict};

@@ -6,12 +6,15 @@
 //! window. Sizes must be known, so a backend does this when it plans for the sizes of one run.
 
 mod hooks;
+mod sample;
 
 use super::{Archetype, Indirect, Instr, Kernel, Program, Step, Store, ValueId};
 use crate::{Bindings, DType, Dim, DimError, Scalar};
 use hooks::{Hooks, Map, group_mut};
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+pub use sample::{Sample, sample};
 
 /// The part of a value that a piece may touch, in elements.
 pub type Window = Range<u64>;

@@ -171,3 +171,27 @@ fn what_is_needed_whole_is_refused() {
     let error = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap_err();
     assert!(matches!(&error, SplitError::TooLarge { bytes: 4000, limit: 1024, .. }), "{error}");
 }
+
+#[test]
+fn samples_are_corners_with_the_addresses_they_write() {
+    let mut program = Program::default();
+    let (x, y) = (value(&mut program, [100usize, 50]), value(&mut program, [100usize, 50]));
+    let domain = Shape::from([100usize, 50]);
+    let map = IndexMap::contiguous(&domain);
+    let address = map.address.clone();
+    let (body, reg) = load(map);
+    let stores = vec![Store { target: 0, value: reg, address, indirect: Vec::new() }];
+    let kernel = Kernel::Pointwise(Pointwise { domain, body: Body { program: body, stores } });
+    let step = Step { kernel, reads: vec![x], writes: vec![y], label: "copy".into() };
+    let samples = sample(&program, &step, &Bindings::new(), 8).unwrap();
+    assert_eq!(samples.len(), 3);
+    assert!(samples.iter().all(|s| s.written[0].len() == 64));
+    assert_eq!(samples[0].written[0].first(), Some(&0));
+    assert_eq!(samples[1].written[0].last(), Some(&4999));
+    for sample in &samples {
+        let addresses = work(&sample.step, &BTreeMap::new()).into_iter().map(|(_, written)| written as u64);
+        assert_eq!(addresses.collect::<BTreeSet<_>>(), sample.written[0]);
+    }
+    // One tile holds everything.
+    assert_eq!(sample(&program, &step, &Bindings::new(), 100).unwrap().len(), 1);
+}
