@@ -11,7 +11,8 @@ use crate::pool::Pool;
 use crate::scope::check;
 use crate::{adapter, transfer};
 use hadal_device::{
-    Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryStats, Weights, Which,
+    Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryStats, Rejection, Tuner, Weights,
+    Which,
 };
 use hadal_graph::program::Program;
 use hadal_graph::{DType, HostTensor, Target};
@@ -90,9 +91,19 @@ impl WgpuBackend {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
     /// Number of kernels compiled so far.
     pub fn pipelines(&self) -> usize {
         self.context.pipelines.len()
+    }
+
+    /// Kernels that tuning found to be wrong or broken. Empty without [`Options::tune`].
+    pub fn rejections(&self) -> Vec<Rejection> {
+        self.context.tuner.as_ref().map(Tuner::rejections).unwrap_or_default()
     }
 
     /// Destroys the device, as a driver reset would: everything that lives on it is lost, and every later call fails with
@@ -140,7 +151,7 @@ impl Context {
             features,
             limits,
             health,
-            tune,
+            tuner: tune.then(Tuner::default),
         };
         match outcome {
             Some(error) => Err(context.failure("open", error)),

@@ -7,7 +7,7 @@ use crate::memory::Memory;
 use crate::pipeline::Pipelines;
 use crate::pool::{Pool, Use};
 use crate::sync::lock;
-use hadal_device::{Buffer, DeviceError, DeviceInfo};
+use hadal_device::{Buffer, DeviceError, DeviceInfo, Tuner};
 use hadal_graph::{DType, Target};
 use hadal_shaders::{Capabilities, Storage};
 use std::collections::VecDeque;
@@ -31,8 +31,8 @@ pub(crate) struct Context {
     pub(crate) pipelines: Pipelines,
     pub(crate) faults: Faults,
     pub(crate) in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
-    /// Whether kernels of hot steps are chosen by measuring.
-    pub(crate) tune: bool,
+    /// Present if kernels of hot steps are chosen by measuring.
+    pub(crate) tuner: Option<Tuner>,
 }
 
 impl Context {

@@ -86,7 +86,7 @@ impl Executable for WgpuExecutable {
 
     fn plan(&self, bindings: &Bindings) -> Result<PlanReport, DeviceError> {
         let Prepared { context, program, .. } = &self.prepared;
-        let plan = Plan::new(context, program, Part::Run, bindings)?;
+        let plan = Plan::new(context, program, Part::Run, bindings, None)?;
         Ok(PlanReport {
             steps: plan.report(program, Part::Run, bindings)?,
             arena_bytes: plan.arena_bytes,

@@ -6,7 +6,8 @@ use crate::instance::Instance;
 use crate::plan::Part;
 use crate::prepared::Prepared;
 use crate::record::Recorder;
-use hadal_device::{Arguments, Buffer, DeviceError, Results};
+use crate::tune;
+use hadal_device::{Arguments, Buffer, DeviceError, MaybeSend, Results};
 use hadal_graph::Bindings;
 use hadal_graph::program::{Archetype, Role, ValueId};
 use std::sync::Arc;
@@ -33,11 +34,21 @@ pub(crate) async fn run(
     prepared.check("input", &prepared.program.inputs, &inputs, &bindings)?;
     prepared.check("variable", &prepared.program.variables, &variables, &bindings)?;
     let instance = prepared.instance(&bindings).await?;
-    let mut frame = Frame::new(prepared, Part::Run, instance, &bindings)?;
-    for (&id, buffer) in prepared.program.inputs.iter().zip(inputs) {
-        frame.values[id.index()] = Some(buffer);
-    }
-    for (&id, buffer) in prepared.program.variables.iter().zip(variables) {
+    let inputs = prepared.program.inputs.iter().copied().zip(inputs);
+    let variables = prepared.program.variables.iter().copied().zip(variables);
+    run_with(prepared, instance, &bindings, inputs.chain(variables), recorder).await
+}
+
+/// Like [`run`], with these concrete steps and buffers for these root values.
+pub(crate) async fn run_with(
+    prepared: &Prepared,
+    instance: Arc<Instance>,
+    bindings: &Bindings,
+    values: impl Iterator<Item = (ValueId, Buffer)> + MaybeSend,
+    recorder: &mut Recorder,
+) -> Result<Results, DeviceError> {
+    let mut frame = Frame::new(prepared, Part::Run, instance, bindings)?;
+    for (id, buffer) in values {
         frame.values[id.index()] = Some(buffer);
     }
     for &id in &prepared.overwritten {
@@ -53,7 +64,9 @@ pub(crate) async fn run_once(
     recorder: &mut Recorder,
 ) -> Result<Vec<Option<Buffer>>, DeviceError> {
     let bindings = Bindings::new();
-    let instance = Instance::build(&prepared.context, &prepared.program, Part::Once, &bindings).await?;
+    let Prepared { context, program, .. } = prepared;
+    tune::tune(context, program, Part::Once, &bindings).await?;
+    let instance = Instance::build(context, program, Part::Once, &bindings, None).await?;
     let mut frame = Frame::new(prepared, Part::Once, Arc::new(instance), &bindings)?;
     frame.record(recorder).await?;
     Ok(frame.values)
@@ -101,7 +114,9 @@ impl<'p> Frame<'p> {
         }
         for &id in &instance.allocations[index] {
             let dtype = self.prepared.program.values[id].dtype;
-            self.values[id.index()] = Some(context.allocate(dtype, instance.elements[id.index()], false)?);
+            if self.values[id.index()].is_none() {
+                self.values[id.index()] = Some(context.allocate(dtype, instance.elements[id.index()], false)?);
+            }
         }
         let arena = self.arena.as_ref().and_then(|lease| lease.allocation());
         for dispatch in &instance.steps[index] {

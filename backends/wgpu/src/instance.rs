@@ -11,7 +11,7 @@ use crate::sync::lock;
 use hadal_device::{Buffer, DeviceError};
 use hadal_graph::Bindings;
 use hadal_graph::program::{Program, Step, ValueId};
-use hadal_shaders::{Launch, Source};
+use hadal_shaders::{Candidate, Launch, Source};
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex};
 
@@ -65,7 +65,7 @@ enum Home {
 }
 
 impl Instance {
-    /// Makes the steps of `part` concrete for `bindings`.
+    /// Makes the steps of `part` concrete for `bindings`; `forced` are the kernels of the only step.
     ///
     /// Errors: `Unsupported`, `Kernel`, `Dim`, `OutOfMemory`, `Lost`.
     pub(crate) async fn build(
@@ -73,8 +73,9 @@ impl Instance {
         program: &Program,
         part: Part,
         bindings: &Bindings,
+        forced: Option<&Candidate>,
     ) -> Result<Instance, DeviceError> {
-        let plan = Plan::new(context, program, part, bindings)?;
+        let plan = Plan::new(context, program, part, bindings, forced)?;
         let mut parameters = Vec::new();
         let mut steps = Vec::with_capacity(plan.steps.len());
         for (step, pieces) in part.steps(program).iter().zip(&plan.steps) {

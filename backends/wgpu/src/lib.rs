@@ -24,6 +24,7 @@ mod scope;
 mod signal;
 mod sync;
 mod transfer;
+mod tune;
 
 pub use adapter::adapters;
 pub use backend::{Features, Options, WgpuBackend, WgpuFactory};

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::layout::element_bytes;
+use crate::tune;
 use hadal_device::{DeviceError, PlanStep};
 use hadal_graph::place::{Block, peak, place};
 use hadal_graph::program::{Archetype, Program, Role, Step, ValueId};
@@ -61,6 +62,13 @@ pub(crate) struct Kernels {
     pub(crate) scratch: Vec<(u64, u64)>,
 }
 
+impl Kernels {
+    /// Kernels that see whole values.
+    fn whole(candidate: Candidate) -> Kernels {
+        Kernels { candidate, windows: BTreeMap::new(), scratch: Vec::new() }
+    }
+}
+
 /// What is placed in the arena.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tenant {
@@ -69,17 +77,21 @@ enum Tenant {
 }
 
 impl Plan {
-    /// Plans the steps of `part` for `bindings`. Errors: `Unsupported`, `Kernel`, `Dim`.
+    /// Plans the steps of `part` for `bindings`; `forced` are the kernels of the only step. Errors: `Unsupported`, `Kernel`, `Dim`.
     pub(crate) fn new(
         context: &Context,
         program: &Program,
         part: Part,
         bindings: &Bindings,
+        forced: Option<&Candidate>,
     ) -> Result<Plan, DeviceError> {
         let steps = part.steps(program);
         let mut chosen = Vec::with_capacity(steps.len());
         for step in steps {
-            chosen.push(choose(context, program, step, bindings)?);
+            chosen.push(match forced {
+                Some(candidate) => Some(vec![Kernels::whole(candidate.clone())]),
+                None => choose(context, program, step, bindings)?,
+            });
         }
         let mut elements = vec![0; program.values.len()];
         let mut bytes = vec![0; program.values.len()];
@@ -212,7 +224,11 @@ fn choose(
             ShaderError::Dim(error) => error.into(),
             other => kernel_error(other.to_string()),
         })?;
-        match candidates.into_iter().next() {
+        let tuned = match windows.is_empty() {
+            true => tune::chosen(context, &step, bindings, &candidates),
+            false => 0,
+        };
+        match candidates.into_iter().nth(tuned) {
             Some(candidate) => kernels.push(Kernels { candidate, windows, scratch: Vec::new() }),
             None => return Err(kernel_error("no variant can run it".into())),
         }

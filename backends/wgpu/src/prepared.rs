@@ -7,6 +7,7 @@ use crate::plan::{Part, extent};
 use crate::record::Recorder;
 use crate::sync::lock;
 use crate::transfer;
+use crate::tune;
 use hadal_device::{Buffer, DeviceError, DeviceFuture, Weights};
 use hadal_graph::program::{Archetype, Kernel, Program, Role, Step, ValueId};
 use hadal_graph::{Bindings, DimError, HostTensor};
@@ -53,6 +54,22 @@ impl Prepared {
         uploads: &'a mut Uploads,
     ) -> DeviceFuture<'a, Prepared> {
         Box::pin(async move {
+            let prepared = Prepared::assemble(context, program, weights, uploads).await?;
+            if is_static(&prepared.program) {
+                prepared.instance(&Bindings::new()).await?;
+            }
+            Ok(prepared)
+        })
+    }
+
+    /// Like [`Prepared::new`], but no kernel of a run is compiled yet.
+    pub(crate) fn assemble<'a>(
+        context: Arc<Context>,
+        program: Arc<Program>,
+        weights: &'a Weights,
+        uploads: &'a mut Uploads,
+    ) -> DeviceFuture<'a, Prepared> {
+        Box::pin(async move {
             let mut once_children = Vec::with_capacity(program.once.len());
             for step in &program.once {
                 once_children.push(prepare_children(&context, step, weights, uploads).await?);
@@ -73,9 +90,6 @@ impl Prepared {
             };
             prepared.upload(weights, uploads)?;
             prepared.run_once().await?;
-            if is_static(&prepared.program) {
-                prepared.instance(&Bindings::new()).await?;
-            }
             Ok(prepared)
         })
     }
@@ -89,7 +103,9 @@ impl Prepared {
                 return Ok(instances[0].1.clone());
             }
         }
-        let instance = Arc::new(Instance::build(&self.context, &self.program, Part::Run, bindings).await?);
+        tune::tune(&self.context, &self.program, Part::Run, bindings).await?;
+        let instance = Instance::build(&self.context, &self.program, Part::Run, bindings, None).await?;
+        let instance = Arc::new(instance);
         let mut instances = lock(&self.instances);
         instances.truncate(REMEMBERED_INSTANCES - 1);
         instances.insert(0, (bindings.clone(), instance.clone()));

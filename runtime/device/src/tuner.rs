@@ -53,7 +53,7 @@ impl Tuner {
     /// The position of the best of `candidates`: the remembered one, or the fastest that agrees with the reference. `measure` gives nanoseconds and
     /// is called only for candidates that agree, and not at all if that is only one.
     ///
-    /// Errors: `Mismatch` when no candidate is left; a lost device at once.
+    /// Errors: `Mismatch` when no candidate is left; a lost device or exhausted memory at once.
     pub async fn choose<'a>(
         &self,
         key: &str,
@@ -74,7 +74,7 @@ impl Tuner {
                     let reason = format!("it differs from the reference by {largest_error:e}");
                     self.reject(key, candidates[position], reason);
                 }
-                Err(lost @ DeviceError::Lost { .. }) => return Err(lost),
+                Err(error @ (DeviceError::Lost { .. } | DeviceError::OutOfMemory { .. })) => return Err(error),
                 Err(error) => self.reject(key, candidates[position], error.to_string()),
             }
         }
@@ -87,7 +87,7 @@ impl Tuner {
             match time {
                 Ok(time) if best.is_none_or(|(least, _)| time < least) => best = Some((time, position)),
                 Ok(_) => {}
-                Err(lost @ DeviceError::Lost { .. }) => return Err(lost),
+                Err(error @ (DeviceError::Lost { .. } | DeviceError::OutOfMemory { .. })) => return Err(error),
                 Err(error) => self.reject(key, candidates[position], error.to_string()),
             }
         }
