@@ -157,6 +157,10 @@ operators! {
     Project "project", While "while", If "if",
     Softmax "softmax", LogSoftmax "log_softmax", LayerNorm "layer_norm", Gelu "gelu", Attention "attention",
     AttentionBackward "attention_backward", CrossEntropy "cross_entropy", Dropout "dropout",
+    Relu "relu", Sigmoid "sigmoid", Silu "silu", Softplus "softplus", LogSumExp "log_sum_exp",
+    RmsNorm "rms_norm", BatchNorm "batch_norm", GroupNorm "group_norm", Rope "rope",
+    TakeAlong "take_along", OneHot "one_hot", TopK "top_k", Uniform "uniform", Normal "normal",
+    QuantizeLinear "quantize_linear", DequantizeLinear "dequantize_linear",
 }
 
 impl Op {

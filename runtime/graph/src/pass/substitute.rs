@@ -53,6 +53,9 @@ fn substitute_op(op: &mut Op, f: &dyn Fn(&Symbol) -> Option<Dim>) {
             dims(&mut op.high);
         }
         Op::DynamicSlice(op) => dim(&mut op.extent),
+        Op::OneHot(op) => dim(&mut op.depth),
+        Op::Uniform(op) => shape(&mut op.shape),
+        Op::Normal(op) => shape(&mut op.shape),
         Op::Constant(_)
         | Op::Unary(_)
         | Op::Binary(_)
@@ -80,7 +83,20 @@ fn substitute_op(op: &mut Op, f: &dyn Fn(&Symbol) -> Option<Dim>) {
         | Op::Attention(_)
         | Op::AttentionBackward(_)
         | Op::CrossEntropy(_)
-        | Op::Dropout(_) => {}
+        | Op::Dropout(_)
+        | Op::BatchNorm(_)
+        | Op::DequantizeLinear(_)
+        | Op::GroupNorm(_)
+        | Op::LogSumExp(_)
+        | Op::QuantizeLinear(_)
+        | Op::Relu(_)
+        | Op::RmsNorm(_)
+        | Op::Rope(_)
+        | Op::Sigmoid(_)
+        | Op::Silu(_)
+        | Op::Softplus(_)
+        | Op::TakeAlong(_)
+        | Op::TopK(_) => {}
     }
 }
 

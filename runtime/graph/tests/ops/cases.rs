@@ -105,6 +105,9 @@ pub(crate) fn cases() -> Vec<Case> {
     contraction(&mut cases);
     control(&mut cases);
     composite(&mut cases);
+    activation(&mut cases);
+    normalisation(&mut cases);
+    indexing(&mut cases);
     cases
 }
 
@@ -434,4 +437,101 @@ fn composite(cases: &mut Vec<Case>) {
         b.g.add(sum, v)
     });
     (backward.step, backward.tolerance) = (3e-3, 3e-4);
+}
+
+fn activation(cases: &mut Vec<Case>) {
+    let ops: [(&str, Op); 4] = [
+        ("relu", Relu.into()),
+        ("sigmoid", Sigmoid.into()),
+        ("silu", Silu.into()),
+        ("softplus", Softplus.into()),
+    ];
+    for (name, op) in ops {
+        case(cases, name, |b| {
+            let x = b.x_of(&[2, 3], &[-3.0, -0.4, 0.2, 0.7, 2.5, 4.0]);
+            b.g.apply(op, &[x])
+        });
+    }
+    for axes in [[1].as_slice(), &[0, 2], &[]] {
+        case(cases, format!("log-sum-exp {axes:?}"), |b| {
+            let x = b.x_in(&[2, 3, 2], (-2.0, 2.0));
+            b.g.apply(LogSumExp { axes: axes.into() }, &[x])
+        });
+    }
+}
+
+fn normalisation(cases: &mut Vec<Case>) {
+    let epsilon = Scalar::Float(1e-2);
+    case(cases, "rms norm", |b| {
+        let (x, weight) = (b.x(&[2, 2, 4]), b.x(&[4]));
+        b.g.apply(RmsNorm { epsilon }, &[x, weight])
+    });
+    case(cases, "batch norm", |b| {
+        let (x, weight, bias, mean) = (b.x(&[2, 3, 2, 2]), b.x(&[3]), b.x(&[3]), b.x(&[3]));
+        let variance = b.x_in(&[3], (0.5, 2.0));
+        b.g.apply(BatchNorm { epsilon }, &[x, weight, bias, mean, variance])
+    });
+    for groups in [1, 2, 4] {
+        case(cases, format!("group norm {groups}"), |b| {
+            let (x, weight, bias) = (b.x(&[2, 4, 3]), b.x(&[4]), b.x(&[4]));
+            b.g.apply(GroupNorm { groups, epsilon }, &[x, weight, bias])
+        });
+    }
+    for interleaved in [false, true] {
+        case(cases, format!("rope {interleaved}"), |b| {
+            let (x, cos, sin) = (b.x(&[2, 2, 3, 4]), b.x(&[3, 2]), b.x(&[3, 2]));
+            b.g.apply(Rope { interleaved }, &[x, cos, sin])
+        });
+    }
+    case(cases, "dequantize", |b| {
+        let x = b.given(&[2, 3], Shape::of([2, 3]), &[0u8, 3, 255, 128, 127, 9]);
+        let zero_point = b.given(&[3], Shape::of([3]), &[0u8, 128, 255]);
+        let scale = b.x_in(&[3], (0.1, 2.0));
+        b.g.apply(DequantizeLinear { axis: 1 }, &[x, scale, zero_point])
+    });
+    case(cases, "dequantize with one scale", |b| {
+        let x = b.given(&[4], Shape::of([4]), &[-128i8, -1, 0, 127]);
+        let scale = b.x_in(&[], (0.1, 2.0));
+        b.g.apply(DequantizeLinear { axis: 0 }, &[x, scale])
+    });
+    case(cases, "quantize", |b| {
+        let x = b.x_of(&[2, 3], &[-7.3, 0.24, 0.76, 3.1, -0.62, 99.0]);
+        let scale = b.x_of(&[2], &[0.5, 0.25]);
+        let zero_point = b.given(&[2], Shape::of([2]), &[3i8, -4]);
+        let whole = b.g.apply(QuantizeLinear { axis: 0, dtype: DType::I8 }, &[x, scale, zero_point])?;
+        // The scale has a gradient through the second op.
+        b.g.apply(DequantizeLinear { axis: 0 }, &[whole, scale, zero_point])
+    });
+}
+
+fn indexing(cases: &mut Vec<Case>) {
+    case(cases, "take along", |b| {
+        let (x, indices) = (b.x(&[2, 4, 2]), b.ints(&[2, 3, 2], &[3, 0, 0, 1, 3, 3, 2, 2, 0, 1, 1, 1]));
+        b.g.apply(TakeAlong { axis: 1 }, &[x, indices])
+    });
+    case(cases, "one hot", |b| {
+        let (x, indices) = (b.x(&[2, 3, 3]), b.ints(&[2, 3], &[1, 0, 2, -1, 3, 2]));
+        let chosen = b.g.apply(OneHot { axis: 1, depth: 3.into(), dtype: DType::F64 }, &[indices])?;
+        b.g.mul(x, chosen)
+    });
+    for largest in [true, false] {
+        case(cases, format!("top k {largest}"), |b| {
+            let x = b.x(&[2, 5, 2]);
+            let best = b.g.apply(TopK { axis: 1, k: 3, largest }, &[x])?;
+            b.g.project(best, 0)
+        });
+    }
+    case(cases, "random numbers", |b| {
+        let x = b.x(&[2, 5]);
+        let key = b.given(&[2], Shape::of([2]), &[3u32, 4]);
+        let mut product = x;
+        for dtype in [DType::F64, DType::F32, DType::F16, DType::BF16] {
+            let uniform = b.g.apply(Uniform { shape: Shape::of([2, 5]), dtype }, &[key])?;
+            let normal = b.g.apply(Normal { shape: Shape::of([2, 5]), dtype }, &[key])?;
+            let sum = b.g.add(uniform, normal)?;
+            let sum = b.g.cast(sum, DType::F64)?;
+            product = b.g.mul(product, sum)?;
+        }
+        Ok(product)
+    });
 }

@@ -563,3 +563,118 @@ fn sizes_that_make_no_sense_are_errors_of_the_run() {
     let huge = at(1, &|g, x| g.broadcast_to(x, &Shape(vec![Dim::from(1i64 << 40), n.clone()])));
     assert!(huge.unwrap_err().to_string().contains("more than the reference interpreter takes"));
 }
+
+#[test]
+fn activations_keep_nan_and_do_not_overflow() {
+    let x = [-INF, -1e30, -90.0f32, 0.0, 90.0, INF, NAN];
+    let of = |op: Op| {
+        let whole = one(|g| {
+            let x = row(g, &x);
+            g.apply(op.clone(), &[x])
+        });
+        let parts = one(|g| {
+            let x = row(g, &x);
+            let mut parts = op.decompose(g, &[x])?.expect("it is a composite");
+            Ok(parts.remove(0))
+        });
+        for values in [whole.to_vec::<f32>().unwrap(), parts.to_vec::<f32>().unwrap()] {
+            assert!(values[6].is_nan(), "{op:?}");
+            assert!(values[2].abs() < 1e-36 && values[1].abs() == 0.0, "{op:?}: {values:?}");
+        }
+        parts.to_vec::<f32>().unwrap()[3..6].to_vec()
+    };
+    assert_eq!(of(Relu.into()), [0.0, 90.0, INF]);
+    assert_eq!(of(Sigmoid.into()), [0.5, 1.0, 1.0]);
+    assert_eq!(of(Silu.into()), [0.0, 90.0, INF]);
+    assert_eq!(of(Softplus.into()), [2f32.ln(), 90.0, INF]);
+}
+
+#[test]
+fn log_sum_exp_of_nothing_is_negative_infinity() {
+    let result = one(|g| {
+        let x = tensor(g, &[3, 2], &[-INF, -INF, 1000.0, 1000.0, INF, 0.0]);
+        g.apply(LogSumExp { axes: vec![1] }, &[x])
+    });
+    assert_eq!(result.to_vec::<f32>().unwrap(), [-INF, 1000.0 + 2f32.ln(), INF]);
+}
+
+#[test]
+fn quantisation_rounds_ties_to_even_and_saturates() {
+    let result = one(|g| {
+        let x = row(g, &[0.25f32, 0.75, 1.25, -0.25, 1e9, -1e9, NAN]);
+        let scale = g.scalar(0.5, DType::F32)?;
+        let zero_point = g.constant_scalar(Scalar::Int(3), DType::U8)?;
+        g.apply(QuantizeLinear { axis: 0, dtype: DType::U8 }, &[x, scale, zero_point])
+    });
+    assert_eq!(result.to_vec::<u8>().unwrap(), [3, 5, 5, 3, 255, 0, 0]);
+}
+
+#[test]
+fn random_numbers_have_their_moments() {
+    let count = 40_000;
+    let draw = |op: Op| {
+        let result = one(|g| {
+            let key = row(g, &[7u32, 9]);
+            g.apply(op, &[key])
+        });
+        let values = result.to_f64();
+        let mean = values.iter().sum::<f64>() / count as f64;
+        let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64;
+        (values, mean, variance)
+    };
+    for dtype in [DType::F64, DType::F32, DType::F16, DType::BF16] {
+        let (values, mean, variance) = draw(Uniform { shape: Shape::of([count]), dtype }.into());
+        assert!(values.iter().all(|x| (0.0..1.0).contains(x)), "{dtype}");
+        assert!(
+            (mean - 0.5).abs() < 0.01 && (variance - 1.0 / 12.0).abs() < 0.002,
+            "{dtype}: {mean} {variance}"
+        );
+        let (_, mean, variance) = draw(Normal { shape: Shape::of([count]), dtype }.into());
+        assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03, "{dtype}: {mean} {variance}");
+    }
+}
+
+#[test]
+fn an_index_beyond_its_row_is_an_error() {
+    for index in [-1i64, 3, 1 << 32] {
+        let take = |decomposed: bool| {
+            compute(|g| {
+                let x = tensor(g, &[2, 3], &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
+                let indices = tensor(g, &[2, 1], &[index, 0]);
+                let op = TakeAlong { axis: 1 };
+                match decomposed {
+                    true => Ok(op.decompose(g, &[x, indices])?.expect("it is a composite")),
+                    false => Ok(vec![g.apply(op, &[x, indices])?]),
+                }
+            })
+        };
+        assert!(take(false).is_err() && take(true).is_err(), "{index}");
+    }
+}
+
+#[test]
+fn positions_of_the_best() {
+    let result = compute(|g| {
+        let x = row(g, &[1.0f32, NAN, 3.0, 3.0, -2.0]);
+        let best = g.apply(TopK { axis: 0, k: 4, largest: true }, &[x])?;
+        Ok(vec![best, g.project(best, 1)?])
+    })
+    .unwrap();
+    assert_eq!(result[0].to_vec::<f32>().unwrap(), [3.0, 3.0, 1.0, -2.0]);
+    assert_eq!(result[1].to_vec::<i64>().unwrap(), [2, 3, 0, 4]);
+}
+
+#[test]
+fn classes_beyond_a_narrow_index_type() {
+    let result = one(|g| {
+        let indices = row(g, &[0u8, 255]);
+        g.apply(OneHot { axis: 0, depth: 300.into(), dtype: DType::I32 }, &[indices])
+    });
+    let parts = one(|g| {
+        let indices = row(g, &[0u8, 255]);
+        let op = OneHot { axis: 0, depth: 300.into(), dtype: DType::I32 };
+        Ok(op.decompose(g, &[indices])?.expect("it is a composite").remove(0))
+    });
+    assert_eq!(result, parts);
+    assert_eq!(result.to_f64().iter().sum::<f64>(), 2.0);
+}
