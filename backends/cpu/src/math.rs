@@ -15,33 +15,30 @@ fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     sum
 }
 
-/// 2^n for -126 <= n <= 127.
+/// 2^n for -126 <= n <= 127; anything for other n.
 #[inline(always)]
 fn exp2i(n: i32) -> f32 {
-    f32::from_bits(((n + 127) << 23) as u32)
+    f32::from_bits((n.wrapping_add(127) << 23) as u32)
 }
 
-/// Nearest integer for |x| < 2^22, without a library call on any target.
-#[inline(always)]
-fn nearest(x: f32) -> f32 {
-    const MAGIC: f32 = 12_582_912.0; // 1.5 · 2^23
-    (x + MAGIC) - MAGIC
-}
+/// Adding it to |x| < 2^22 leaves the nearest integer in the low bits: rounding and conversion without a library call or a branch.
+const MAGIC: f32 = 12_582_912.0; // 1.5 · 2^23
 
 /// `e^x`, within 2 ulp; gradual underflow, infinity above 88.7, NaN kept.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let clamped = if x > 89.0 { 89.0 } else { x };
     let clamped = if clamped < -104.0 { -104.0 } else { clamped };
-    let n = nearest(clamped * std::f32::consts::LOG2_E);
+    let shifted = clamped * std::f32::consts::LOG2_E + MAGIC;
+    let n = shifted - MAGIC;
     let r = (clamped - n * LN2_HI) - n * LN2_LO;
     let p =
         polynomial(r, [0.5, 0.166_666_67, 0.041_666_463, 0.008_333_311, 0.001_393_388_1, 0.000_198_912_47]);
     let y = r * r * p + r + 1.0;
     // Two factors, because 2^n alone may be below the smallest normal number or above the largest.
-    let n = n as i32;
+    let n = shifted.to_bits().wrapping_sub(MAGIC.to_bits()) as i32;
     let half = n >> 1;
-    y * exp2i(half) * exp2i(n - half)
+    y * exp2i(half) * exp2i(n.wrapping_sub(half))
 }
 
 /// `e^x - 1`, within 3 ulp.
