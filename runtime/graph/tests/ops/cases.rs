@@ -417,6 +417,14 @@ fn composite(cases: &mut Vec<Case>) {
         });
         (case.step, case.tolerance) = (3e-3, 3e-4);
     }
+    let hidden = case(cases, "attention with hidden keys and a query that sees none", |b| {
+        let low = f64::NEG_INFINITY;
+        let mut inputs = vec![b.x(&[2, 3]), b.x(&[3, 3]), b.x(&[3, 2])];
+        inputs.push(b.g.constant(HostTensor::new([2, 3], &[0.5, low, 0.0, low, low, low]).unwrap())?);
+        let node = b.g.apply(Attention { scale: Scalar::Float(0.7), causal: false }, &inputs)?;
+        b.g.project(node, 0)
+    });
+    (hidden.step, hidden.tolerance) = (3e-3, 3e-4);
     let log_sum_exp = case(cases, "log-sum-exp of attention", |b| {
         let inputs = [b.x(&[2, 3]), b.x(&[3, 3]), b.x(&[3, 2])];
         let node = b.g.apply(Attention { scale: Scalar::Float(0.7), causal: false }, &inputs)?;

@@ -109,8 +109,10 @@ impl Operator for Attention {
         let weights = graph.div(exp, divisor)?;
         let product = graph.matmul(weights, v)?;
         let result = graph.cast(product, dtype)?;
-        let log = graph.unary(UnaryOp::Log, sum)?;
+        // The logarithm of 0 would be right, but its gradient is not a number.
+        let log = graph.unary(UnaryOp::Log, divisor)?;
         let lse = graph.add(log, shift)?;
+        let lse = graph.select(hidden, low, lse)?;
         let lse = graph.squeeze(lse, last)?;
         let lse = graph.cast(lse, DType::F32)?;
         Ok(Some(vec![result, lse]))
