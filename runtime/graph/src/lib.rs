@@ -3,6 +3,7 @@
 
 pub mod arena;
 mod builder;
+mod builder_einsum;
 mod compile;
 pub mod dim;
 mod dot;

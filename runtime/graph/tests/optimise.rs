@@ -6,8 +6,8 @@ use hadal_graph::op::{
 };
 use hadal_graph::pass::{optimise, substitute};
 use hadal_graph::program::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
-use hadal_graph::reference::interpret;
-use hadal_graph::{DType, Dim, Graph, GraphError, HostTensor, NodeId, Scalar, Shape, Target};
+use hadal_graph::reference::{bind, interpret, interpret_program};
+use hadal_graph::{DType, Dim, Graph, GraphError, HostTensor, NodeId, Scalar, Shape, Target, compile};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -303,5 +303,71 @@ fn a_substituted_graph_computes_the_same() -> Result<(), GraphError> {
     let inputs = BTreeMap::from([("x".to_string(), Random(3).tensor(DType::F32, &[2, 4]))]);
     let optimised = optimise(&fixed, &Target::unlimited("test"))?;
     assert_eq!(interpret(&g, &inputs)?, interpret(&optimised, &inputs)?);
+    Ok(())
+}
+
+/// Composites that no target runs itself, down to programs.
+#[test]
+fn composites_become_programs() -> Result<(), GraphError> {
+    use hadal_graph::op::*;
+    let epsilon = Scalar::Float(1e-3);
+    for dtype in [DType::F32, DType::F16] {
+        let mut g = Graph::new("composites");
+        let x = g.input("x", dtype, Shape(vec!["n".into(), 4.into(), 6.into()]))?;
+        let w = g.input("w", dtype, [6])?;
+        let c = g.input("c", dtype, [4])?;
+        let table = g.input("table", dtype, [4, 3])?;
+        let scale = g.scalar(0.5, dtype)?;
+        let mut results = Vec::new();
+        let unary: [Op; 5] = [
+            Relu.into(),
+            Sigmoid.into(),
+            Silu.into(),
+            Softplus.into(),
+            LogSumExp { axes: vec![1, 2] }.into(),
+        ];
+        for op in unary {
+            results.push(g.apply(op, &[x])?);
+        }
+        results.push(g.apply(RmsNorm { epsilon }, &[x, w])?);
+        let positive = g.unary(UnaryOp::Abs, c)?;
+        results.push(g.apply(BatchNorm { epsilon }, &[x, c, c, c, positive])?);
+        results.push(g.apply(GroupNorm { groups: 2, epsilon }, &[x, c, c])?);
+        results.push(g.apply(Rope { interleaved: true }, &[x, table, table])?);
+        results.push(g.apply(Rope { interleaved: false }, &[x, table, table])?);
+        let best = g.apply(TopK { axis: 2, k: 2, largest: true }, &[x])?;
+        let positions = g.project(best, 1)?;
+        results.push(g.apply(TakeAlong { axis: 2 }, &[x, positions])?);
+        results.push(g.apply(OneHot { axis: 3, depth: 6.into(), dtype }, &[positions])?);
+        let key = g.input("key", DType::U32, [2])?;
+        results.push(g.apply(Uniform { shape: Shape::of([9]), dtype }, &[key])?);
+        results.push(g.apply(Normal { shape: Shape::of([9]), dtype }, &[key])?);
+        let whole = g.apply(QuantizeLinear { axis: 0, dtype: DType::I8 }, &[x, scale])?;
+        results.push(g.apply(DequantizeLinear { axis: 0 }, &[whole, scale])?);
+        results.push(g.einsum("nab,mab->nm", &[x, x])?);
+        for (i, result) in results.into_iter().enumerate() {
+            g.output(format!("y{i}"), result);
+        }
+        let mut random = Random(5);
+        let mut given: BTreeMap<String, HostTensor> = BTreeMap::new();
+        for (name, dtype, shape) in [
+            ("x", dtype, vec![2, 4, 6]),
+            ("w", dtype, vec![6]),
+            ("c", dtype, vec![4]),
+            ("table", dtype, vec![4, 3]),
+            ("key", DType::U32, vec![2]),
+        ] {
+            given.insert(name.into(), random.tensor(dtype, &shape));
+        }
+        let program = compile(&g, &Target::unlimited("test"))?;
+        let before = interpret(&g, &given)?.outputs;
+        let after = interpret_program(&program, &bind(&g, &given)?, &given)
+            .map_err(|e| GraphError::general("run", e))?
+            .outputs;
+        let tolerance = if dtype == DType::F16 { 2e-3 } else { 2e-6 };
+        for (i, (a, b)) in before.iter().zip(&after).enumerate() {
+            assert_close(a, b, tolerance, &format!("{dtype} result {i}"));
+        }
+    }
     Ok(())
 }

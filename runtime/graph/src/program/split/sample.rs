@@ -18,7 +18,12 @@ pub struct Sample {
 /// and some in between. Empty for control steps and for steps that write at run-time indices.
 ///
 /// Errors: [`SplitError::Dim`] when `sizes` leaves a size open.
-pub fn sample(program: &Program, step: &Step, sizes: &Bindings, tile: u64) -> Result<Vec<Sample>, SplitError> {
+pub fn sample(
+    program: &Program,
+    step: &Step,
+    sizes: &Bindings,
+    tile: u64,
+) -> Result<Vec<Sample>, SplitError> {
     let bits = |_: ValueId| 8;
     let limits = Limits { bytes: u64::MAX, alignment: 1, element_bits: &bits };
     let splitter = Splitter { program, sizes, limits: &limits };
