@@ -8,7 +8,7 @@ use hadal_graph::{DType, Dim, DimError};
 pub struct Capabilities {
     /// WGSL `enable f16;`.
     pub f16: bool,
-    /// Native 64-bit integers in shaders.
+    /// Native 64-bit integers in shaders. Kernels emulate them on two words everywhere, so that there is one arithmetic to trust.
     pub int64: bool,
     /// Subgroup operations, with the least and largest subgroup size.
     pub subgroups: Option<(u32, u32)>,
@@ -39,7 +39,7 @@ pub enum Storage {
     I32,
     /// `array<u32>`.
     U32,
-    /// `array<vec2<u32>>`, low word first; or `array<i64>`/`array<u64>` where the device has them. The bytes are the same.
+    /// `array<vec2<u32>>`, low word first.
     Wide64,
     /// `array<u32>` of packed elements in canonical layout.
     Packed,

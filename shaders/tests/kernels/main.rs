@@ -1,5 +1,6 @@
 //! Every kernel variant against loops on the host, on a Vulkan device, and against naga's validator.
 
+mod arithmetic;
 mod attention;
 mod case;
 mod contract;
