@@ -96,7 +96,7 @@ impl CpuExecutable {
         let plan = Plan::new(&self.program, &self.program.once, &Bindings::new())?;
         for (id, value) in self.program.values.iter() {
             if value.role == Role::Once && value.alias.is_none() {
-                let bytes = plan.elements[id.index()] * value.dtype.size();
+                let bytes = plan.elements[id.index()].saturating_mul(value.dtype.size());
                 let block = self.shared.memory.allocate(bytes, false)?;
                 self.kept[id.index()] = Some(Kept::Owned(Arc::new(block), bytes));
             }
@@ -214,6 +214,15 @@ impl CpuExecutable {
                     None => continue, // a `once` value that no step reads
                 },
             };
+        }
+        for (step, planned) in self.program.steps.iter().zip(&plan.steps) {
+            let mut touched = planned.reads.iter().chain(&planned.writes);
+            if let Some(id) = touched.find(|id| table.pointers[id.index()].is_null()) {
+                return Err(DeviceError::Argument(format!(
+                    "`{}` needs `{}`, which nothing computes: the program is malformed",
+                    step.label, self.program.values[*id].name
+                )));
+            }
         }
         for s in 0..plan.steps.len() {
             // SAFETY: the table holds every value of the steps: given memory was checked to be large enough, is locked against writers or

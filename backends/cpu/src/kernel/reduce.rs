@@ -11,6 +11,7 @@ use crate::eval::{Compiled, Frame, Stepped};
 use crate::ops::{self, FoldLoops, Loop1, Total};
 use hadal_device::DeviceError;
 use hadal_graph::program::{Instr, Reduce, ReduceOp};
+use smallvec::SmallVec;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -105,7 +106,7 @@ fn choose(
             strided += (map.coefficients[along] == 1) as usize;
         }
     }
-    Ok(if lanes > strided && domain[across] >= 8 { Way::Lanes } else { Way::Rows })
+    Ok(if lanes > strided && domain[across] >= 32 { Way::Lanes } else { Way::Rows })
 }
 
 /// Registers and results of one worker.
@@ -148,7 +149,7 @@ impl ReducePlan {
         let accumulators = state.accumulators.as_mut_ptr();
         for r in 0..count {
             let start = (first + r) * self.row;
-            let at: Vec<*const u8> = (0..self.phases.len())
+            let at: SmallVec<[*const u8; 4]> = (0..self.phases.len())
                 .map(|n| self.accumulator(accumulators, n).wrapping_add(r * self.lane(n)).cast_const())
                 .collect();
             for (n, phase) in self.phases.iter().enumerate() {

@@ -8,6 +8,13 @@ use half::{bf16, f16};
 /// The loop that converts lanes of `from` to lanes of `to`. Rust's `as` truncates, saturates and wraps as
 /// [`Instr::Cast`](hadal_graph::program::Instr::Cast) asks.
 pub(crate) fn cast(from: DType, to: DType) -> Loop1 {
+    match (super::lane(from), to) {
+        (DType::F32, DType::BF16) => {
+            return map1!(f32 => f32, |x| f32::from_bits((round_bf16(x) as u32) << 16));
+        }
+        (DType::F32, DType::F16) => return round_f16,
+        _ => {}
+    }
     with_lane!(from, S => match to {
         DType::Bool => map1!(S => u8, |x| (x != (0 as S)) as u8),
         DType::U8 => map1!(S => u8, |x| x as u8),
@@ -64,6 +71,20 @@ unsafe fn load_f16(a: *const u8, out: *mut u8, n: usize) {
         (std::slice::from_raw_parts(a.cast::<f16>(), n), std::slice::from_raw_parts_mut(out.cast::<f32>(), n))
     };
     a.convert_to_f32_slice(out);
+}
+
+/// Safety: see [`Loop1`].
+unsafe fn round_f16(a: *const u8, out: *mut u8, n: usize) {
+    let mut halves = [f16::ZERO; 64];
+    for at in (0..n).step_by(halves.len()) {
+        let count = halves.len().min(n - at);
+        let temporary = halves.as_mut_ptr().cast::<u8>();
+        // SAFETY: the caller's promise; the temporary holds `count` elements.
+        unsafe {
+            store_f16(a.add(4 * at), temporary, count);
+            load_f16(temporary, out.add(4 * at), count);
+        }
+    }
 }
 
 /// Safety: see [`Loop1`].

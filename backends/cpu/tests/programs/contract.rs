@@ -246,5 +246,18 @@ fn bytes_widen_before_they_multiply() {
     let expected: Vec<i32> =
         (0..m * n).map(|i| (0..k).map(|l| x[i / n * k + l] as i32 * y[i % n * k + l] as i32).sum()).collect();
     let inputs = [HostTensor::new([m, k], &x).unwrap(), HostTensor::new([n, k], &y).unwrap()];
-    assert_eq!(run1::<i32>(&b.finish(), &inputs), expected);
+    let program = b.finish();
+    assert_eq!(run1::<i32>(&program, &inputs), expected);
+    // They go through f32 in parts that are exact; operands that may be larger do not.
+    let variant = |program| {
+        let executable = prepare(&hadal_cpu::CpuBackend::with_threads(1), program).unwrap();
+        executable.plan(&hadal_graph::Bindings::new()).unwrap().steps[0].kernel.clone()
+    };
+    assert_eq!(variant(&program), "contract/gemm-exact");
+    let mut b = Builder::new();
+    let (ia, ib) = (b.input(DType::I32, [m, k]), b.input(DType::I32, [k, n]));
+    let out = b.computed(DType::I32, [m, n]);
+    b.step(Kernel::Contract(matmul((m, k, n), [k as i64, 1], [n as i64, 1], DType::I32)), &[ia, ib], &[out]);
+    b.output(out);
+    assert_eq!(variant(&b.finish()), "contract/gemm");
 }

@@ -1,5 +1,8 @@
 //! Matrix multiplication of one tile: the interface, and its first implementations.
 
+use crate::ops::Number;
+use crate::simd::multiversion;
+
 /// Strides of a matrix in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Strides {
@@ -85,6 +88,7 @@ macro_rules! integer {
                 (b, bs): (*const Self, Strides),
                 _threads: usize,
             ) {
+                let add_rows = pick_add_rows::<$t>();
                 // Rows of `C` as sums of rows of `B`: the inner loop is contiguous where `B` and `C` are.
                 for i in 0..m as isize {
                     // SAFETY: the caller's promise, for every access below.
@@ -93,18 +97,19 @@ macro_rules! integer {
                         if !accumulate {
                             (0..n as isize).for_each(|j| *c.offset(j * cs.column) = 0);
                         }
+                        if cs.column == 1 && bs.column == 1 {
+                            for l in (0..k).step_by(ROWS) {
+                                let rows = ROWS.min(k - l);
+                                let a = a.offset(i * a_s.row + l as isize * a_s.column);
+                                add_rows(c, n, (a, a_s.column), (b.offset(l as isize * bs.row), bs.row), rows);
+                            }
+                            continue;
+                        }
                         for l in 0..k as isize {
-                            let x = *a.offset(i * a_s.row + l * a_s.column);
-                            let b = b.offset(l * bs.row);
-                            if cs.column == 1 && bs.column == 1 {
-                                let b = std::slice::from_raw_parts(b, n);
-                                let c = std::slice::from_raw_parts_mut(c, n);
-                                c.iter_mut().zip(b).for_each(|(c, &y)| *c = c.wrapping_add(x.wrapping_mul(y)));
-                            } else {
-                                for j in 0..n as isize {
-                                    let c = c.offset(j * cs.column);
-                                    *c = (*c).wrapping_add(x.wrapping_mul(*b.offset(j * bs.column)));
-                                }
+                            let (x, b) = (*a.offset(i * a_s.row + l * a_s.column), b.offset(l * bs.row));
+                            for j in 0..n as isize {
+                                let c = c.offset(j * cs.column);
+                                *c = (*c).wrapping_add(x.wrapping_mul(*b.offset(j * bs.column)));
                             }
                         }
                     }
@@ -114,3 +119,35 @@ macro_rules! integer {
     )*};
 }
 integer!(i8, i16, i32, i64, u8, u16, u32, u64);
+
+/// Rows of `B` that are added to a row of `C` in one pass over it.
+const ROWS: usize = 4;
+
+multiversion!(add_rows<T: Number>(c: *mut T, n: usize, a: (*const T, isize), b: (*const T, isize), rows: usize) as pick_add_rows);
+
+/// `c[j] += Σ a[l] · b[l][j]` over `rows` rows, at most [`ROWS`].
+///
+/// Safety: `c` and each row of `B` hold `n` contiguous elements, and are apart; the second of each pair is the step from one `l` to the next.
+#[inline(always)]
+unsafe fn add_rows<T: Number>(c: *mut T, n: usize, a: (*const T, isize), b: (*const T, isize), rows: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let c = std::slice::from_raw_parts_mut(c, n);
+        let factor = |l: usize| *a.0.offset(l as isize * a.1);
+        let row = |l: usize| std::slice::from_raw_parts(b.0.offset(l as isize * b.1), n);
+        if rows == ROWS {
+            let x = [factor(0), factor(1), factor(2), factor(3)];
+            let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
+            for j in 0..n {
+                let low = x[0].mul(r0[j]).add(x[1].mul(r1[j]));
+                let high = x[2].mul(r2[j]).add(x[3].mul(r3[j]));
+                c[j] = c[j].add(low.add(high));
+            }
+            return;
+        }
+        for l in 0..rows {
+            let x = factor(l);
+            c.iter_mut().zip(row(l)).for_each(|(c, &y)| *c = c.add(x.mul(y)));
+        }
+    }
+}

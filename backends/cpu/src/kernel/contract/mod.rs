@@ -4,6 +4,7 @@
 //! weight, fused arithmetic, f16) is evaluated into a cache-sized block first, so its whole matrix never exists. The product goes straight
 //! to its place where the epilogue only stores it; otherwise to a tile of scratch that the epilogue reads while it is in cache.
 
+mod exact;
 mod gemm;
 mod side;
 
@@ -18,6 +19,7 @@ use hadal_device::DeviceError;
 use hadal_graph::DType;
 use hadal_graph::program::{Contract, Instr};
 
+use exact::Exact;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,6 +35,8 @@ struct ContractPlan<T> {
     b: Side,
     epilogue: Compiled,
     direct: Option<Direct>,
+    /// Set where integers are multiplied in `f32`: the depth at which that is exact.
+    exact: Option<usize>,
     element: PhantomData<fn() -> T>,
 }
 
@@ -46,34 +50,42 @@ struct Direct {
 
 /// Errors: as [`Compiled::new`]; `Unsupported` for a product of booleans.
 pub(super) fn prepare(kernel: &Contract, step: &Stepped<'_>) -> Result<Box<dyn Prepared>, DeviceError> {
+    if let Some(depth) = exact::depth(kernel, step) {
+        return Ok(Box::new(ContractPlan::<f32>::new(kernel, DType::F32, Some(depth), step)?));
+    }
     Ok(match ops::lane(kernel.dtype) {
-        DType::F32 => Box::new(ContractPlan::<f32>::new(kernel, step)?),
-        DType::F64 => Box::new(ContractPlan::<f64>::new(kernel, step)?),
-        DType::I8 => Box::new(ContractPlan::<i8>::new(kernel, step)?),
-        DType::I16 => Box::new(ContractPlan::<i16>::new(kernel, step)?),
-        DType::I32 => Box::new(ContractPlan::<i32>::new(kernel, step)?),
-        DType::I64 => Box::new(ContractPlan::<i64>::new(kernel, step)?),
-        DType::U8 => Box::new(ContractPlan::<u8>::new(kernel, step)?),
-        DType::U16 => Box::new(ContractPlan::<u16>::new(kernel, step)?),
-        DType::U32 => Box::new(ContractPlan::<u32>::new(kernel, step)?),
-        DType::U64 => Box::new(ContractPlan::<u64>::new(kernel, step)?),
+        DType::F32 => Box::new(ContractPlan::<f32>::new(kernel, DType::F32, None, step)?),
+        DType::F64 => Box::new(ContractPlan::<f64>::new(kernel, DType::F64, None, step)?),
+        DType::I8 => Box::new(ContractPlan::<i8>::new(kernel, DType::I8, None, step)?),
+        DType::I16 => Box::new(ContractPlan::<i16>::new(kernel, DType::I16, None, step)?),
+        DType::I32 => Box::new(ContractPlan::<i32>::new(kernel, DType::I32, None, step)?),
+        DType::I64 => Box::new(ContractPlan::<i64>::new(kernel, DType::I64, None, step)?),
+        DType::U8 => Box::new(ContractPlan::<u8>::new(kernel, DType::U8, None, step)?),
+        DType::U16 => Box::new(ContractPlan::<u16>::new(kernel, DType::U16, None, step)?),
+        DType::U32 => Box::new(ContractPlan::<u32>::new(kernel, DType::U32, None, step)?),
+        DType::U64 => Box::new(ContractPlan::<u64>::new(kernel, DType::U64, None, step)?),
         dtype => {
             return Err(DeviceError::Unsupported { backend: "cpu".into(), op: step.label.into(), dtype });
         }
     })
 }
 
-impl<T: Gemm> ContractPlan<T> {
-    fn new(kernel: &Contract, step: &Stepped<'_>) -> Result<Self, DeviceError> {
+impl<T: Gemm + Exact> ContractPlan<T> {
+    /// `dtype` is that of `T`.
+    fn new(
+        kernel: &Contract,
+        dtype: DType,
+        exact: Option<usize>,
+        step: &Stepped<'_>,
+    ) -> Result<Self, DeviceError> {
         let extents = |shape: &hadal_graph::Shape| map::extents(shape, step.bindings);
         let (batch, m, n, k) =
             (extents(&kernel.batch)?, extents(&kernel.m)?, extents(&kernel.n)?, extents(&kernel.k)?);
-        let dtype = ops::lane(kernel.dtype);
         let a = Side::new(&kernel.a, &Axes { batch: &batch, rows: &m, columns: &k }, dtype, step)?;
         let b = Side::new(&kernel.b, &Axes { batch: &batch, rows: &k, columns: &n }, dtype, step)?;
         let domain = [&batch[..], &m, &n].concat();
         let epilogue = compile_body(&kernel.epilogue, &domain, None, &[kernel.dtype], true, step)?;
-        let direct = Direct::new(kernel, (&batch, &m, &n), step)?;
+        let direct = if exact.is_none() { Direct::new(kernel, (&batch, &m, &n), step)? } else { None };
         let product = map::product;
         Ok(ContractPlan {
             batch: product(&batch)?,
@@ -84,6 +96,7 @@ impl<T: Gemm> ContractPlan<T> {
             b,
             epilogue,
             direct,
+            exact,
             element: PhantomData,
         })
     }
@@ -150,6 +163,9 @@ impl<T: Gemm> ContractPlan<T> {
         let strides = Strides { row: tn as isize, column: 1 };
         state.product.resize(tm * tn, T::default());
         let depth = if self.a.is_plain() && self.b.is_plain() { self.k } else { self.k.min(DEPTH) };
+        let depth = depth.min(self.exact.unwrap_or(depth));
+        state.integers.clear();
+        state.integers.resize(if self.exact.is_some() { tm * tn } else { 0 }, 0);
         if self.k == 0 {
             state.product.fill(T::default());
         }
@@ -179,7 +195,11 @@ impl<T: Gemm> ContractPlan<T> {
                         )
                     }
                 };
-                T::gemm((tm, tn, tk), (state.product.as_mut_ptr(), strides), k0 > 0, a, b, 1);
+                let accumulate = k0 > 0 && self.exact.is_none();
+                T::gemm((tm, tn, tk), (state.product.as_mut_ptr(), strides), accumulate, a, b, 1);
+            }
+            if self.exact.is_some() {
+                exact::add(&mut state.integers, &state.product);
             }
         }
         let (ranges, length) = if tn == self.n { (1, tm * tn) } else { (tm, tn) };
@@ -190,7 +210,10 @@ impl<T: Gemm> ContractPlan<T> {
                 let count = self.epilogue.block().min(length - at);
                 // SAFETY: the tile's part of the result; accumulators are lanes of the tile.
                 unsafe {
-                    let product = state.product.as_ptr().add(r * length + at).cast::<u8>();
+                    let product = match self.exact {
+                        Some(_) => state.integers.as_ptr().add(r * length + at).cast::<u8>(),
+                        None => state.product.as_ptr().add(r * length + at).cast::<u8>(),
+                    };
                     self.epilogue.eval(&mut state.epilogue, run.operands, start + at, count, &[product]);
                 }
                 at += count;
@@ -202,6 +225,8 @@ impl<T: Gemm> ContractPlan<T> {
 /// Scratch of one worker.
 struct State<T> {
     product: Vec<T>,
+    /// Sums of exact products.
+    integers: Vec<i32>,
     a: Vec<T>,
     b: Vec<T>,
     a_frame: Frame,
@@ -209,8 +234,11 @@ struct State<T> {
     epilogue: Frame,
 }
 
-impl<T: Gemm> Prepared for ContractPlan<T> {
+impl<T: Gemm + Exact> Prepared for ContractPlan<T> {
     fn variant(&self) -> &'static str {
+        if self.exact.is_some() {
+            return "contract/gemm-exact";
+        }
         match (self.a.is_plain() && self.b.is_plain(), self.direct.is_some()) {
             (true, true) => "contract/gemm",
             (true, false) => "contract/gemm-epilogue",
@@ -242,8 +270,10 @@ impl<T: Gemm> Prepared for ContractPlan<T> {
             // SAFETY: the run's promise.
             return unsafe { self.run_direct(run, direct) };
         }
-        let evaluation = if self.a.is_plain() { 0 } else { self.m * self.k * self.a.cost() }
-            + if self.b.is_plain() { 0 } else { self.n * self.k * self.b.cost() };
+        let evaluated = |side: &Side, lanes: usize| {
+            if side.is_plain() { 0 } else { lanes.saturating_mul(self.k).saturating_mul(side.cost()) }
+        };
+        let evaluation = evaluated(&self.a, self.m).saturating_add(evaluated(&self.b, self.n));
         let workers =
             run.workers.for_cost((self.flop() / 4).saturating_add(self.batch.saturating_mul(evaluation)));
         let (tm, tn) = self.tile(workers.threads());
@@ -251,6 +281,7 @@ impl<T: Gemm> Prepared for ContractPlan<T> {
         let fault = AtomicBool::new(false);
         let state = || State {
             product: Vec::new(),
+            integers: Vec::new(),
             a: Vec::new(),
             b: Vec::new(),
             a_frame: self.a.frame(),
