@@ -55,9 +55,14 @@ fn random_graph(random: &mut Random, count: usize) -> Result<Graph, GraphError> 
         let dtype = random.pick(&DTYPES);
         nodes.push(g.input(&format!("x{i}"), dtype, Shape::of(shape))?);
     }
+    // Half of the time the next op is of the same kind, on the last result: rules look for such pairs.
+    let mut again = None;
     while g.nodes().len() < count {
-        let x = random.pick(&nodes);
-        let y = match random.below(12) {
+        let (x, kind) = match again.take() {
+            Some(last) if random.below(2) == 0 => last,
+            _ => (random.pick(&nodes), random.below(12)),
+        };
+        let y = match kind {
             0 => other(&mut g, random, &nodes, x)?,
             1 => {
                 let op =
@@ -105,6 +110,7 @@ fn random_graph(random: &mut Random, count: usize) -> Result<Graph, GraphError> 
             && g.shape(y).as_const().is_some_and(|s| s.iter().product::<usize>() <= 200)
         {
             nodes.push(y);
+            again = Some((y, kind));
         }
     }
     for (i, &node) in nodes.iter().rev().take(4).enumerate() {
@@ -139,10 +145,14 @@ fn move_elements(g: &mut Graph, random: &mut Random, x: NodeId) -> Result<Option
         0 => {
             let mut starts = vec![Dim::ZERO; rank];
             let mut steps = vec![1; rank];
-            if random.below(2) == 0 {
-                starts[axis] = (extents[axis] - 1).into();
-                steps[axis] = -1;
-            }
+            let mut shape = shape;
+            let step = 1 + random.below(2);
+            let start = random.below(extents[axis]);
+            let backwards = random.below(2) == 0;
+            starts[axis] = start.into();
+            steps[axis] = if backwards { -(step as i64) } else { step as i64 };
+            let reach = if backwards { start + 1 } else { extents[axis] - start };
+            shape.0[axis] = reach.div_ceil(step).into();
             g.apply(Slice { starts, extents: shape.0, steps }, &[x])
         }
         1 => {
