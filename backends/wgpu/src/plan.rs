@@ -186,7 +186,7 @@ impl Plan {
                 kernel,
                 shape,
                 bytes: touched.map(|&id| (self.elements[id.index()] * program.values[id].dtype.size()) as u64).sum(),
-                flops: 0,
+                flops: step.kernel.flops(bindings)?,
                 scratch_bytes: pieces.iter().flatten().flat_map(|p| &p.scratch).map(|(_, bytes)| bytes).sum(),
                 host: pieces.is_none(),
             })

@@ -14,6 +14,7 @@
 //! Intermediates live in an arena and are laid out by [`place`](crate::place::place); inputs, variables, parameters, constants,
 //! outputs and updated variables are buffers of their own.
 
+mod cost;
 mod index;
 mod kernel;
 mod pointwise;
