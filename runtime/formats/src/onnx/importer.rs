@@ -69,6 +69,9 @@ pub(super) fn import(model: ModelProto, folder: Option<&Path>) -> Result<Importe
     if !proto.sparse_initializer.is_empty() {
         return Err(FormatError::unsupported("the graph", "a sparse initializer"));
     }
+    if proto.output.is_empty() {
+        return Err(FormatError::malformed(FORMAT, "the graph", "no outputs", "at least one"));
+    }
     let sources = sources(proto)?;
     let order = order(proto, &sources)?;
     let mut importer = Importer {
@@ -116,6 +119,7 @@ fn opsets(model: &ModelProto) -> Result<HashMap<&str, i64>, FormatError> {
     }
     match opsets.get("") {
         Some(1..=NEWEST_OPSET) => Ok(opsets),
+        None if !opsets.is_empty() => Ok(opsets),
         Some(&other) if other > NEWEST_OPSET => {
             Err(FormatError::unsupported("the model", format!("version {other} of ONNX's operators"))
                 .with_hint(format!("export the model with opset {NEWEST_OPSET} or older")))
@@ -303,7 +307,13 @@ impl Importer {
         opsets: &HashMap<&str, i64>,
     ) -> Result<Vec<ValueId>, Refusal> {
         let domain = canonical(&node.domain);
-        let opset = opsets.get(domain).copied().unwrap_or(1);
+        let Some(&opset) = opsets.get(domain) else {
+            let found = format!(
+                "an operator of the domain {}, whose version the model does not declare",
+                quoted(domain)
+            );
+            return Err(Refusal::malformed(found, "an opset import for it"));
+        };
         let operator = ops::find(domain, &node.op_type, opset)?;
         let inputs = node.input.iter().map(|name| values.get(name.as_str()).copied()).collect();
         let call = Call::new(node, inputs, opset);

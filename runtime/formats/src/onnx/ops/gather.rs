@@ -147,7 +147,8 @@ fn gather_nd(cx: &mut Importer, call: &Call<'_>) -> Result<Vec<Value>, Refusal> 
 
 fn one_hot(cx: &mut Importer, call: &Call<'_>) -> Result<Vec<Value>, Refusal> {
     let (indices, values) = (cx.operand(call, 0)?, cx.operand(call, 2)?);
-    check_index(cx, indices)?;
+    // Any numbers may be indices; whole ones are meant.
+    let indices = cx.graph.cast(indices, DType::I64)?;
     let depth = match cx.dims(call, 1, "a depth")?.as_deref() {
         Some([depth]) => depth.clone(),
         _ => return Err(Refusal::malformed("a depth that is no scalar", "one number")),

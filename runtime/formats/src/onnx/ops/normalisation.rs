@@ -6,7 +6,7 @@ use crate::onnx::call::Call;
 use crate::onnx::importer::{Importer, Value};
 use crate::onnx::refusal::Refusal;
 use hadal_graph::op::{LayerNorm, resolve_axis};
-use hadal_graph::program::{ReduceOp, UnaryOp};
+use hadal_graph::program::{CompareOp, ReduceOp, UnaryOp};
 use hadal_graph::{DType, Dim, HostTensor, NodeId, Scalar, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -174,5 +174,10 @@ fn lp(cx: &mut Importer, call: &Call<'_>) -> Outcome {
         }
         p => return Err(Refusal::malformed(format!("p of {p}"), "1 or 2")),
     };
-    Ok(vec![Value::Node(cx.graph.div(x, norm)?)])
+    // A row of zeros stays one.
+    let zero = cx.graph.scalar(0.0, cx.graph.dtype(norm))?;
+    let empty = cx.graph.compare(CompareOp::Eq, norm, zero)?;
+    let one = cx.graph.scalar(1.0, cx.graph.dtype(norm))?;
+    let divisor = cx.graph.select(empty, one, norm)?;
+    Ok(vec![Value::Node(cx.graph.div(x, divisor)?)])
 }
