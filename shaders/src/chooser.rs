@@ -80,7 +80,7 @@ pub(crate) fn contract(shape: &ContractShape, capabilities: &Capabilities) -> Ve
             true => ["contract/register_8x8_m", "contract/register_8x8_n"],
             false => ["contract/register_8x8_n", "contract/register_8x8_m"],
         };
-        if shape.vector && shape.rows > 2 && shape.columns > 2 {
+        if shape.vector && shape.rows > 4 && shape.columns > 4 {
             variants.extend(registers);
         }
         if shape.vector && shape.columns > 2 {
@@ -116,9 +116,11 @@ pub(crate) struct ScatterShape {
     pub(crate) extent: i64,
 }
 
-/// A thread a column does the least work; where that leaves a device idle, a thread an element.
-pub(crate) fn scatter(shape: &ScatterShape) -> [&'static str; 2] {
-    if shape.columns >= 64 || shape.extent > 65536 {
+/// A thread a column does the least work. A thread an element reads every index, which pays only while the whole result fits on the
+/// device's threads and columns would leave most of them idle.
+pub(crate) fn scatter(shape: &ScatterShape, capabilities: &Capabilities) -> [&'static str; 2] {
+    let threads = if capabilities.software { 64 } else { 16384 };
+    if shape.columns >= 64 || shape.columns * shape.extent > threads {
         ["scatter/column", "scatter/element"]
     } else {
         ["scatter/element", "scatter/column"]

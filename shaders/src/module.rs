@@ -216,17 +216,6 @@ impl<'a> Module<'a> {
         self.storage(self.step.writes[target])
     }
 
-    /// A binding of scratch buffer `number`; returns its WGSL name.
-    pub(crate) fn scratch(&mut self, number: usize, element: &'static str, written: bool) -> String {
-        let source = Source::Scratch(number);
-        let slot = self.slots.iter().position(|s| s.source == source).unwrap_or_else(|| {
-            self.slots.push(Slot { source, element, vec4: false, read_write: true, written });
-            self.slots.len() - 1
-        });
-        self.slots[slot].written |= written;
-        format!("b{slot}")
-    }
-
     /// Prints the run-time part of an address: the index register clamped to `0..=limit`, with a fault where that changed it and `clamped` is false.
     pub(crate) fn index(
         &mut self,
@@ -270,11 +259,7 @@ impl<'a> Module<'a> {
         hooks.set("bindings", self.declarations());
         let text = Template::parse(template).fill(&hooks);
         let functions = library::functions_for(&text);
-        let enable = if text.contains("f16>") || text.contains("f16(round_f16") || self.uses_f16() {
-            "enable f16;\n\n"
-        } else {
-            ""
-        };
+        let enable = if self.slots.iter().any(|s| s.element == "f16") { "enable f16;\n\n" } else { "" };
         let source = format!("{enable}{text}{}{functions}", if functions.is_empty() { "" } else { "\n" });
         let bindings = self
             .slots
@@ -282,10 +267,6 @@ impl<'a> Module<'a> {
             .map(|s| Binding { source: s.source, read_write: s.read_write, written: s.written })
             .collect();
         Ok(Launch { variant, source, bindings, params: self.params, faults: self.faults, workgroups })
-    }
-
-    fn uses_f16(&self) -> bool {
-        self.slots.iter().any(|s| s.element == "f16")
     }
 
     fn declarations(&self) -> String {

@@ -76,6 +76,9 @@ fn scalar(
 /// Four neighbours along the last axis at a time; `None` where the stores do not allow it.
 fn vec4(mut module: Module, extents: &[Dim], body: &Body) -> Result<Option<Launch>, ShaderError> {
     let Some(last) = extents.len().checked_sub(1) else { return Ok(None) };
+    if body.stores.is_empty() {
+        return Ok(None);
+    }
     // A single axis may end within a group: its tail falls into the padding. Otherwise groups must not cross rows.
     if last > 0 && extents[last].exact_div(&Dim::from(4)).is_none() {
         return Ok(None);

@@ -22,7 +22,7 @@ pub(crate) fn candidates(
     let columns: Dim = kernel.outer.elements() * kernel.inner.elements();
     let shape = ScatterShape { columns: columns.eval(sizes)?, extent: kernel.extent.eval(sizes)? };
     let scatter = Scattering { program, step, kernel, capabilities };
-    chooser::scatter(&shape)
+    chooser::scatter(&shape, capabilities)
         .into_iter()
         .map(|variant| {
             let launches = match variant {

@@ -50,23 +50,6 @@ impl Template {
         fill_parts(&self.parts, hooks, None, &mut out);
         out
     }
-
-    /// Names of all hooks.
-    #[cfg(test)]
-    pub(crate) fn hooks(&self) -> Vec<String> {
-        fn walk(parts: &[Part], names: &mut Vec<String>) {
-            for part in parts {
-                match part {
-                    Part::Text(_) => {}
-                    Part::Hook { name, .. } => names.push(name.clone()),
-                    Part::Repeat { parts, .. } => walk(parts, names),
-                }
-            }
-        }
-        let mut names = Vec::new();
-        walk(&self.parts, &mut names);
-        names
-    }
 }
 
 fn parse_parts<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Vec<Part> {

@@ -36,13 +36,11 @@ fn scalars(values: &[i128], dtype: DType) -> Vec<Scalar> {
     values.iter().map(|&v| if dtype == DType::Bool { Scalar::Bool(v != 0) } else { Scalar::Int(v) }).collect()
 }
 
-/// One step that stores several results of the same operands.
-fn check(
-    from: DType,
-    operands: &[Vec<Scalar>],
-    results: &[(DType, &dyn Fn(&mut PointwiseProgram, &[usize]) -> usize, Vec<Scalar>)],
-    tolerance: f64,
-) {
+/// Dtype of a result, the instruction that gives it, and what is expected.
+type Computed<'a> = (DType, &'a dyn Fn(&mut PointwiseProgram, &[usize]) -> usize, Vec<Scalar>);
+
+/// A step for each result of the same operands.
+fn check(from: DType, operands: &[Vec<Scalar>], results: &[Computed], tolerance: f64) {
     let n = operands[0].len();
     for (to, instr, expected) in results {
         let mut case = Case::new();
@@ -245,7 +243,12 @@ fn conversions_between_all_dtypes() {
                     (false, d) => Scalar::Int(d.wrap(v.to_i128())),
                 })
                 .collect();
-            check(from, &[values.clone()], &[(to, &|p, r| p.push(Instr::Cast(r[0]), to), expected)], 0.0);
+            check(
+                from,
+                std::slice::from_ref(&values),
+                &[(to, &|p, r| p.push(Instr::Cast(r[0]), to), expected)],
+                0.0,
+            );
         }
     }
 }

@@ -9,4 +9,5 @@ mod files;
 mod order;
 mod pointwise;
 mod reduce;
+mod refused;
 mod snapshots;
