@@ -11,8 +11,8 @@ use hadal_device::{
     Arguments, Buffer, DeviceError, DeviceFuture, Executable, ExecutableStats, PlanReport, Results, StepTime,
     Weights,
 };
-use hadal_graph::Bindings;
 use hadal_graph::program::{Kernel, Program, Role, ValueId};
+use hadal_graph::{Bindings, DimError};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
@@ -85,7 +85,11 @@ impl CpuExecutable {
             counters: Counters::default(),
         };
         executable.run_once()?;
-        Ok(executable)
+        // What needs no sizes is planned now, so that a step that cannot run is found before the first run.
+        match executable.planned(&Bindings::new()) {
+            Ok(_) | Err(DeviceError::Dim(DimError::Unbound(_))) => Ok(executable),
+            Err(error) => Err(error),
+        }
     }
 
     /// Runs the `once` steps into memory that is kept.

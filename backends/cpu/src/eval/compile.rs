@@ -409,13 +409,15 @@ impl Compiler<'_> {
         for node in &self.nodes {
             match &node.op {
                 // An empty index range is a fault at run time, and guards are tested then.
-                Op::Load(l) if l.bounds.is_empty() && l.indirect.iter().all(|i| i.limit >= 0) => {
-                    if !within(&l.map, &l.indirect, l.elements)? {
+                Op::Load(l) => {
+                    let proven = l.bounds.is_empty() && l.indirect.iter().all(|i| i.limit >= 0);
+                    if !within(&l.map, &l.indirect, l.elements)? && proven {
                         return Err(out_of_range("operand", l.elements));
                     }
                 }
-                Op::Load(l) => drop(l.map.range(extents)?),
-                Op::Index(map) | Op::Random { counter: map, .. } => drop(map.range(extents)?),
+                Op::Index(map) | Op::Random { counter: map, .. } => {
+                    map.range(extents)?;
+                }
                 _ => {}
             }
         }

@@ -32,8 +32,9 @@ impl Prepared for PointwisePlan {
     unsafe fn run(&self, run: &Run<'_>) {
         let (total, block, inner) = (self.body.total(), self.body.block(), self.body.inner());
         // Blocks lie within rows where rows are long.
-        let row_blocks = if inner >= block / 4 { inner.div_ceil(block) } else { 0 };
-        let blocks = if row_blocks > 0 { total / inner.max(1) * row_blocks } else { total.div_ceil(block) };
+        let by_rows = inner >= block / 4;
+        let row_blocks = inner.div_ceil(block).max(1);
+        let blocks = if by_rows { total / inner.max(1) * row_blocks } else { total.div_ceil(block) };
         let per_task = (32 << 10) / (block * self.body.cost()).max(1);
         let per_task = per_task.clamp(1, 64);
         let fault = AtomicBool::new(false);
@@ -43,7 +44,7 @@ impl Prepared for PointwisePlan {
             || Frame::new(&self.body),
             |frame, task| {
                 for b in task * per_task..((task + 1) * per_task).min(blocks) {
-                    let (start, length) = if row_blocks > 0 {
+                    let (start, length) = if by_rows {
                         let (row, part) = (b / row_blocks, b % row_blocks);
                         // Parts of equal length, rounded to a multiple of 16.
                         let size = inner.div_ceil(row_blocks).next_multiple_of(16).min(block);

@@ -125,6 +125,50 @@ fn gathers_and_their_faults() {
     }
 }
 
+/// `rows` rows of a table, of which the first and the last are padding whose indices must not be looked at.
+#[test]
+fn gathers_under_guards() {
+    let (rows, table) = (40usize, 10usize);
+    for width in [1usize, 6, 500] {
+        for per_element in [false, true] {
+            let count = if per_element { rows * width } else { rows };
+            let program = |limit: i64| {
+                let inputs: [(DType, &[usize]); 2] = [(DType::F32, &[table, width]), (DType::I32, &[count])];
+                pointwise(&[rows, width], &inputs, DType::F32, |p, _| {
+                    let strides = if per_element { [width as i64, 1] } else { [1, 0] };
+                    let index = load_strided(p, 1, DType::I32, 0, &strides);
+                    let indirect =
+                        vec![Indirect { index, stride: width.into(), limit: limit.into(), clamped: false }];
+                    let guard = Guard { index: affine(-1, &[1, 0]), extent: (rows - 2).into() };
+                    let map = IndexMap { address: affine(0, &[0, 1]), guards: vec![guard] };
+                    p.push(Instr::Load { operand: 0, map, indirect }, DType::F32)
+                })
+            };
+            let values = noise(table * width, 3);
+            let index: Vec<i32> = (0..count)
+                .map(|i| match i * rows / count {
+                    0 => 1_000_000,
+                    r if r == rows - 1 => -5,
+                    _ => (i * 7 % table) as i32,
+                })
+                .collect();
+            let expected: Vec<f64> = (0..rows * width)
+                .map(|i| match i / width {
+                    0 => 0.0,
+                    r if r == rows - 1 => 0.0,
+                    r => values[index[if per_element { i } else { r }] as usize * width + i % width] as f64,
+                })
+                .collect();
+            let inputs = [tensor(&[table, width], &values), HostTensor::new([count], &index).unwrap()];
+            close(&run1(&program(table as i64 - 1), &inputs), &expected, 0.0);
+            // Where the guard holds, an index beyond the limit is a fault.
+            let error =
+                try_run(&CpuBackend::with_threads(1), &program(table as i64 - 2), &inputs).unwrap_err();
+            assert_eq!(error, DeviceError::IndexOutOfRange { op: "step".into() });
+        }
+    }
+}
+
 #[test]
 fn stores_are_rounded_and_strided() {
     // bf16 rounds to nearest even, NaN stays NaN; every second element is written by each of two stores.
@@ -191,7 +235,7 @@ fn every_cast() {
                 let x = load(p, 0, from, d);
                 p.push(Instr::Cast(x), to)
             });
-            let bytes = run(&program, &[input.clone()]).remove(0);
+            let bytes = run(&program, std::slice::from_ref(&input)).remove(0);
             let found = HostTensor::from_bytes(to, [n], hadal_graph::Bytes::new(bytes)).unwrap();
             for (s, f) in scalars.iter().zip(found.scalars()) {
                 let expected = match (*s, to) {
@@ -222,7 +266,7 @@ fn random_numbers_do_not_depend_on_the_walk() {
         })
     };
     let key = HostTensor::new([2], &[0u32, 0]).unwrap();
-    let all = run1::<u32>(&draw(0), &[key.clone()]);
+    let all = run1::<u32>(&draw(0), std::slice::from_ref(&key));
     // Philox4x32-10 of counter and key zero.
     assert_eq!(all[..4], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
     assert_eq!(run1::<u32>(&draw(7), &[key])[..n - 7], all[7..]);

@@ -112,7 +112,7 @@ fn every_dtype_and_op() {
                 let program = reduce(op, dtype, &[rows], &[length], &strides, rows * length);
                 let result =
                     if matches!(op, ReduceOp::ArgMax | ReduceOp::ArgMin) { DType::I64 } else { dtype };
-                let bytes = hadal_graph::Bytes::new(run(&program, &[input.clone()]).remove(0));
+                let bytes = hadal_graph::Bytes::new(run(&program, std::slice::from_ref(&input)).remove(0));
                 let found = HostTensor::from_bytes(result, [rows], bytes).unwrap();
                 for (r, found) in found.scalars().enumerate() {
                     let row: Vec<Scalar> = (0..length)

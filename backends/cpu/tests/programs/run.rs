@@ -229,6 +229,35 @@ fn many_threads_may_run_one_executable() {
 }
 
 #[test]
+fn an_op_without_a_kernel_is_named_at_preparation() {
+    let mut b = Builder::new();
+    let x = b.input(DType::I32, [3]);
+    let y = b.computed(DType::I32, [3]);
+    let d = dims(&[3]);
+    let mut p = PointwiseProgram::default();
+    let v = load(&mut p, 0, DType::I32, &d);
+    let v = p.push(Instr::Unary(UnaryOp::Sin, v), DType::I32);
+    let body = Body { program: p, stores: vec![store(0, v, &d)] };
+    b.step(Kernel::Pointwise(Pointwise { domain: [3].into(), body }), &[x], &[y]);
+    b.output(y);
+    let error = prepare(&CpuBackend::with_threads(1), &b.finish()).unwrap_err();
+    let expected = DeviceError::Unsupported { backend: "cpu".into(), op: "step".into(), dtype: DType::I32 };
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn launches_are_timed() {
+    let backend = CpuBackend::with_threads(2);
+    let executable = prepare(&backend, &chain(100_000.into(), 3)).unwrap();
+    let input = backend.upload(&tensor(&[100_000], &vec![1.0; 100_000])).unwrap();
+    let arguments = Arguments { bindings: Bindings::new(), inputs: vec![input], variables: vec![] };
+    let (results, times) = pollster::block_on(executable.profile(arguments)).unwrap();
+    assert_eq!(fetch::<f32>(&backend, &results.outputs[0])[0], 4.0);
+    assert_eq!(times.len(), 3);
+    assert!(times.iter().all(|t| t.nanoseconds > 0 && t.kernel == "pointwise/blocks" && t.label == "step"));
+}
+
+#[test]
 fn malformed_programs_are_refused() {
     let backend = CpuBackend::with_threads(1);
     let mut b = Builder::new();
