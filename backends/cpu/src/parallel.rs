@@ -74,20 +74,26 @@ pub(crate) struct Pool {
     #[cfg(not(target_arch = "wasm32"))]
     own: Option<std::sync::Arc<rayon::ThreadPool>>,
     /// Set where one thread was asked for, or no pool could be made.
+    #[cfg(not(target_arch = "wasm32"))]
     single: bool,
 }
 
 impl Pool {
     /// A pool of its own with that many threads. If the system refuses threads, work runs on the caller.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn with_threads(threads: usize) -> Pool {
-        #[cfg(not(target_arch = "wasm32"))]
-        if threads > 1 {
-            let name = |i| format!("hadal-cpu-{i}");
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
-            return Pool { single: pool.is_err(), own: pool.ok().map(std::sync::Arc::new) };
+        if threads <= 1 {
+            return Pool { single: true, own: None };
         }
-        let _ = threads;
-        Pool { single: true, ..Pool::default() }
+        let name = |i| format!("hadal-cpu-{i}");
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
+        Pool { single: pool.is_err(), own: pool.ok().map(std::sync::Arc::new) }
+    }
+
+    /// There is one thread.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn with_threads(_: usize) -> Pool {
+        Pool::default()
     }
 
     /// Workers on this pool; they must be used within [`Pool::install`].
