@@ -79,6 +79,24 @@ fn f32_from_i64(x: vec2<u32>) -> f32 {
     return f32_from_u64(x);
 }
 
+// The nearest bfloat16, rounded once: the top 24 bits are exact in f32, and what is cut off only decides ties.
+fn bf16_from_u64(x: vec2<u32>) -> f32 {
+    if (x.x | x.y) == 0u {
+        return 0.0;
+    }
+    let zeros = select(countLeadingZeros(x.y), 32u + countLeadingZeros(x.x), x.y == 0u);
+    let shifted = shl_64(x, zeros);
+    let top = (shifted.y >> 8u) | select(0u, 1u, ((shifted.y & 0xffu) | shifted.x) != 0u);
+    return round_bf16(f32(top)) * bitcast<f32>((167u - zeros) << 23u);
+}
+
+fn bf16_from_i64(x: vec2<u32>) -> f32 {
+    if (x.y >> 31u) == 1u {
+        return -bf16_from_u64(neg_64(x));
+    }
+    return bf16_from_u64(x);
+}
+
 fn i64_from_i32(x: i32) -> vec2<u32> {
     return vec2<u32>(u32(x), u32(x >> 31u));
 }

@@ -183,6 +183,14 @@ pub(crate) fn cast(x: &str, from: DType, to: DType) -> String {
             Kind::U32 => format!("({x} != 0u)"),
             Kind::Wide => format!("(({x}.x | {x}.y) != 0u)"),
         },
+        // More bits than f32 holds must not be rounded twice.
+        (Kind::I32, _) if to == DType::BF16 && from.size() == 4 => {
+            format!("bf16_from_i64(i64_from_i32({x}))")
+        }
+        (Kind::U32, _) if to == DType::BF16 && from.size() == 4 => {
+            format!("bf16_from_u64(vec2<u32>({x}, 0u))")
+        }
+        (Kind::Wide, _) if to == DType::BF16 => format!("bf16_from_{}({x})", from.name()),
         (_, Kind::F32) => {
             let value = match source {
                 Kind::F32 => x.into(),
