@@ -150,10 +150,10 @@ impl Tensor {
             }
             let id = recorder.input(format!("x{}", known.len()), tensor);
             known.insert(id, tensor.clone());
-            if let Some(variable) = tensor.0.variable
+            if let Some(variable) = &tensor.0.variable
                 && tensor.requires_grad()
             {
-                variables.push((variable, id));
+                variables.push((variable.id, id));
             }
             Ok(Some(id))
         })?;

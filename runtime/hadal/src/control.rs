@@ -71,7 +71,8 @@ pub fn cond(
     otherwise.take_in(&captured);
     let results = then.recorder.graph.outputs.len();
     let regions = vec![then.finish(), otherwise.finish()];
-    let inputs: Vec<&Tensor> = [predicate].into_iter().chain(arguments.iter().copied()).chain(&captured).collect();
+    let inputs: Vec<&Tensor> =
+        [predicate].into_iter().chain(arguments.iter().copied()).chain(&captured).collect();
     apply(Op::If(If), &inputs, regions, results, location)
 }
 
@@ -125,8 +126,9 @@ impl Region {
         }
         region.take_in(captured);
         for (i, result) in results.iter().enumerate() {
-            let mut rule =
-                |recorder: &mut Recorder, tensor: &Tensor, state: &State| capture(scope, captured, recorder, tensor, state);
+            let mut rule = |recorder: &mut Recorder, tensor: &Tensor, state: &State| {
+                capture(scope, captured, recorder, tensor, state)
+            };
             let id = region.recorder.record(result, &mut rule)?;
             region.recorder.graph.output(format!("y{i}"), id);
         }

@@ -1,6 +1,7 @@
 //! Devices, as people open them.
 
 use crate::plan::{Book, DeviceStats};
+use crate::variable::Effects;
 use crate::{Error, Result};
 use hadal_device::{Backend, Buffer, DeviceInfo, Listing, MemoryStats, Registry, Selector};
 use hadal_graph::HostTensor;
@@ -15,6 +16,7 @@ pub struct Device(Arc<Inner>);
 struct Inner {
     backend: Option<Arc<dyn Backend>>,
     book: Arc<Book>,
+    effects: Effects,
 }
 
 impl Device {
@@ -35,12 +37,12 @@ impl Device {
 
     /// A device over a backend that is open already: one that this crate does not know, or one shared with other code.
     pub fn from_backend(backend: Arc<dyn Backend>) -> Device {
-        Device(Arc::new(Inner { backend: Some(backend), book: Arc::default() }))
+        Device(Arc::new(Inner { backend: Some(backend), book: Arc::default(), effects: Effects::default() }))
     }
 
     /// A device that computes nothing: its tensors have types, but no values. Models are traced on it.
     pub fn meta() -> Device {
-        Device(Arc::new(Inner { backend: None, book: Arc::default() }))
+        Device(Arc::new(Inner { backend: None, book: Arc::default(), effects: Effects::default() }))
     }
 
     /// Every backend, its devices, and why one is missing.
@@ -107,6 +109,10 @@ impl Device {
         &self.0.book
     }
 
+    pub(crate) fn effects(&self) -> &Effects {
+        &self.0.effects
+    }
+
     pub(crate) fn upload(&self, tensor: &HostTensor) -> Result<Buffer> {
         Ok(self.backend()?.upload(tensor)?)
     }
@@ -158,7 +164,10 @@ impl hadal_device::BackendFactory for Processor {
         Box::pin(async { Ok(vec![hadal_cpu::CpuBackend::new().info().clone()]) })
     }
 
-    fn open<'a>(&'a self, which: &'a hadal_device::Which) -> hadal_device::DeviceFuture<'a, Arc<dyn Backend>> {
+    fn open<'a>(
+        &'a self,
+        which: &'a hadal_device::Which,
+    ) -> hadal_device::DeviceFuture<'a, Arc<dyn Backend>> {
         use hadal_device::Which;
         Box::pin(async move {
             let backend: Arc<dyn Backend> = Arc::new(hadal_cpu::CpuBackend::new());

@@ -4,6 +4,7 @@ use crate::Result;
 use hadal_device::{Arguments, Backend, Executable, ExecutableStats, Results, Weights};
 use hadal_graph::Graph;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// An executable whose counts outlive it.
@@ -35,6 +36,8 @@ impl Drop for Plan {
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     entries: Mutex<Entries>,
+    /// Recorded expressions and values that somebody still refers to.
+    pub(crate) live_nodes: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +65,8 @@ pub struct DeviceStats {
     pub dispatches: u64,
     /// Steps that the host took part in.
     pub host_steps: u64,
+    /// Tensors, values and pending expressions alike, that somebody still refers to: bounded in any loop.
+    pub live_nodes: u64,
 }
 
 impl Book {
@@ -146,6 +151,7 @@ impl Book {
             submits: total.submits,
             dispatches: total.dispatches,
             host_steps: total.host_steps,
+            live_nodes: self.live_nodes.load(Ordering::Relaxed),
         }
     }
 }

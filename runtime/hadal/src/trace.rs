@@ -4,12 +4,12 @@
 //! setting a variable means: the plan's state for `jit`, a parameter for a model, state captured from outside for a region of
 //! a loop.
 
+use crate::device::Device;
 use crate::tensor::Tensor;
 use crate::tensor::node::{Fresh, Source};
 use crate::variable::Variable;
 use crate::{Error, Result};
 use hadal_graph::TensorType;
-use crate::device::Device;
 use std::cell::RefCell;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,8 +99,12 @@ pub(crate) fn write(variable: &Variable, value: &Tensor) -> Result<bool> {
     let refuse = |reason: &str| Err(Error::Variable { name: variable.name().into(), reason: reason.into() });
     match kind {
         None => return Ok(false),
-        Some(Kind::Model) => return refuse("a model's variables are frozen: it cannot be set while a model is traced"),
-        Some(Kind::Region) => return refuse("it cannot be set in a loop or branch\n  hint: carry it as state"),
+        Some(Kind::Model) => {
+            return refuse("a model's variables are frozen: it cannot be set while a model is traced");
+        }
+        Some(Kind::Region) => {
+            return refuse("it cannot be set in a loop or branch\n  hint: carry it as state");
+        }
         Some(Kind::Step) => {}
     }
     if read(variable).is_none() {

@@ -3,14 +3,15 @@
 use crate::device::Device;
 use crate::plan::lock;
 use crate::tensor::Tensor;
-use crate::tensor::node::{Fresh, Source};
+use crate::tensor::node::{Fresh, Source, VersionOf};
 use crate::{Error, Result, trace};
 use hadal_device::Buffer;
 use hadal_graph::{DType, Shape, TensorType};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 /// A named tensor that can be replaced: a weight in training, an optimizer's moment, a counter, a cache.
 ///
@@ -19,9 +20,9 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone)]
 pub struct Variable(Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     id: u64,
-    name: String,
+    name: Arc<str>,
     ty: TensorType,
     device: Device,
     trainable: bool,
@@ -63,8 +64,7 @@ impl Variable {
             trainable,
             slot: Mutex::new(Slot::Taken),
         }));
-        let version = variable.version(value);
-        *lock(&variable.0.slot) = Slot::Held(version);
+        variable.hold(variable.version(value));
         Ok(variable)
     }
 
@@ -151,7 +151,7 @@ impl Variable {
             None => (Source::Alias(of.clone()), None),
         };
         let mut fresh = Fresh::new(&self.0.device, ty, Location::caller(), source);
-        fresh.variable = Some(self.0.id);
+        fresh.variable = Some(self.origin());
         fresh.requires_grad = self.0.trainable;
         fresh.depth = of.0.pending_depth();
         fresh.value = value;
@@ -165,14 +165,18 @@ impl Variable {
         let source = Source::Placeholder(name.into());
         let mut fresh = Fresh::new(&self.0.device, ty, Location::caller(), source);
         fresh.scope = scope;
-        fresh.variable = Some(self.0.id);
+        fresh.variable = Some(self.origin());
         fresh.requires_grad = self.0.trainable;
         fresh.into_tensor()
     }
 
     pub(crate) fn hold(&self, version: Tensor) {
+        let pending = version.0.scope == 0 && !version.is_computed();
         let previous = std::mem::replace(&mut *lock(&self.0.slot), Slot::Held(version));
         drop(previous);
+        if pending {
+            self.0.device.effects().insert(self);
+        }
     }
 
     /// Takes the value for a run that may change it in place; the handle is the only one unless somebody kept a tensor.
@@ -207,7 +211,7 @@ impl Variable {
     pub(crate) fn give(&self, value: Buffer) {
         let ty = smallvec::smallvec![self.0.ty.clone()];
         let mut fresh = Fresh::new(&self.0.device, ty, Location::caller(), Source::Nothing);
-        fresh.variable = Some(self.0.id);
+        fresh.variable = Some(self.origin());
         fresh.requires_grad = self.0.trainable;
         fresh.value = Some(value);
         self.hold(fresh.into_tensor());
@@ -218,8 +222,37 @@ impl Variable {
         *lock(&self.0.slot) = Slot::Lost(reason.into());
     }
 
+    fn origin(&self) -> VersionOf {
+        VersionOf { id: self.0.id, name: self.0.name.clone() }
+    }
+
     fn error(&self, reason: &str) -> Error {
-        Error::Variable { name: self.0.name.clone(), reason: reason.into() }
+        Error::Variable { name: self.0.name.to_string(), reason: reason.into() }
+    }
+}
+
+/// Variables of a device whose current versions are pending: they join the next run, so that what was set is computed even if nobody
+/// asks for it, and no chain of versions grows.
+#[derive(Default)]
+pub(crate) struct Effects(Mutex<BTreeMap<u64, Weak<Inner>>>);
+
+impl Effects {
+    fn insert(&self, variable: &Variable) {
+        lock(&self.0).insert(variable.id(), Arc::downgrade(&variable.0));
+    }
+
+    /// The pending versions, oldest variable first; the list is empty afterwards.
+    pub(crate) fn take(&self) -> Vec<Tensor> {
+        let variables = std::mem::take(&mut *lock(&self.0));
+        let alive = variables.into_values().filter_map(|weak| weak.upgrade().map(Variable));
+        alive.filter_map(|variable| variable.held().ok()).filter(|version| !version.is_computed()).collect()
+    }
+}
+
+/// A variable that goes leaves the list.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        lock(&self.device.effects().0).remove(&self.id);
     }
 }
 

@@ -99,7 +99,9 @@ impl Adam {
     /// The variables that it trains and those that it keeps for them.
     pub fn state(&self) -> Vec<&Variable> {
         let own = [&self.rate, &self.powers[0], &self.powers[1]];
-        own.into_iter().chain(self.parameters.iter().flat_map(|p| [&p.variable, &p.mean, &p.square])).collect()
+        own.into_iter()
+            .chain(self.parameters.iter().flat_map(|p| [&p.variable, &p.mean, &p.square]))
+            .collect()
     }
 
     fn record(&self, gradients: &mut Gradients) -> Result<()> {

@@ -3,8 +3,8 @@
 //! The rules of the graph's builder — broadcasting, kept axes, what a composite takes — are stated once, there. A method on a tensor
 //! runs the builder on a scratch graph whose inputs have the operands' types, and the nodes that this adds become tensors.
 
-use super::node::{Applied, Fresh, Source, records_history};
 use super::Tensor;
+use super::node::{Applied, Fresh, Source, records_history};
 use crate::device::Device;
 use crate::{Error, Result};
 use hadal_graph::op::{Input, Op};
@@ -124,8 +124,11 @@ pub(crate) fn replay(
         if !needed[id.index()] || known.contains_key(&id) {
             continue;
         }
-        let missing = || Error::argument(format!("the leaf {:?} of a recorded graph is not bound", node.op.leaf_name()));
-        let inputs: Option<SmallVec<[Tensor; 3]>> = node.inputs.iter().map(|i| known.get(i).cloned()).collect();
+        let missing = || {
+            Error::argument(format!("the leaf {:?} of a recorded graph is not bound", node.op.leaf_name()))
+        };
+        let inputs: Option<SmallVec<[Tensor; 3]>> =
+            node.inputs.iter().map(|i| known.get(i).cloned()).collect();
         let inputs = inputs.ok_or_else(missing)?;
         if node.op.leaf_name().is_some() {
             return Err(missing());
@@ -150,7 +153,14 @@ fn apply(
     let mut fresh = Fresh::new(device, node.types.clone(), location, source);
     fresh.depth = depth;
     fresh.requires_grad = requires_grad;
+    let several = match (&node.op, &fresh.source) {
+        (Op::Project(_), Source::Applied(applied)) => applied.inputs.first().cloned(),
+        _ => None,
+    };
     let tensor = fresh.into_tensor();
+    if let Some(several) = several {
+        several.0.state().projections.push(std::sync::Arc::downgrade(&tensor.0));
+    }
     super::flush::bound_depth(&tensor)?;
     Ok(tensor)
 }

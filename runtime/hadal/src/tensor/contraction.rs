@@ -84,7 +84,12 @@ impl Tensor {
         self.check_float("attention")?;
         let width = match self.shape().last().and_then(|d| d.as_usize()) {
             Some(width) if width > 0 => width,
-            _ => return Err(Error::argument(format!("attention needs a head width, but the query is {}", self.ty()))),
+            _ => {
+                return Err(Error::argument(format!(
+                    "attention needs a head width, but the query is {}",
+                    self.ty()
+                )));
+            }
         };
         let scale = Scalar::new(1.0 / (width as f64).sqrt(), DType::F32);
         let mut inputs = vec![self, k, v];

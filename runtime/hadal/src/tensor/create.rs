@@ -2,8 +2,8 @@
 
 use super::Tensor;
 use super::node::{Fresh, Source, Weight};
-use crate::device::Device;
 use crate::Result;
+use crate::device::Device;
 use hadal_graph::program::CompareOp;
 use hadal_graph::{DType, Element, HostTensor, Scalar, Shape, TensorType};
 use std::panic::Location;
@@ -41,6 +41,9 @@ impl Tensor {
     /// A tensor in host memory, copied to the device. Errors: no memory there.
     #[track_caller]
     pub fn from_host(device: &Device, value: &HostTensor) -> Result<Tensor> {
+        if device.info().is_none() {
+            return Ok(Tensor::weight(device, "constant", value.clone()));
+        }
         let shape = value.shape().into();
         Ok(Tensor::from_buffer(device, shape, device.upload(value)?))
     }
@@ -65,7 +68,12 @@ impl Tensor {
 
     /// `value` everywhere. Errors: never for sizes that are known.
     #[track_caller]
-    pub fn full(device: &Device, shape: impl Into<Shape>, value: impl Into<f64>, dtype: DType) -> Result<Tensor> {
+    pub fn full(
+        device: &Device,
+        shape: impl Into<Shape>,
+        value: impl Into<f64>,
+        dtype: DType,
+    ) -> Result<Tensor> {
         let (shape, value) = (shape.into(), Scalar::new(value.into(), dtype));
         Tensor::create(device, |g| {
             let scalar = g.constant_scalar(value, dtype)?;

@@ -1,8 +1,8 @@
 //! Running what is pending.
 
+use super::Tensor;
 use super::node::{Source, State};
 use super::record::{Recorder, address, locate};
-use super::Tensor;
 use crate::device::Device;
 use crate::{Error, Result};
 use hadal_device::{Arguments, Buffer};
@@ -64,6 +64,7 @@ async fn materialise_on(device: &Device, mut wanted: Vec<Tensor>) -> Result<()> 
     if wanted.is_empty() {
         return Ok(());
     }
+    wanted.extend(device.effects().take());
     let backend = device.backend()?.clone();
     let run = gather(&wanted)?;
     let Run { graph, locations, leaves, stored } = run;
@@ -111,6 +112,19 @@ fn gather(wanted: &[Tensor]) -> Result<Run> {
     };
     for tensor in wanted {
         recorder.record(tensor, &mut rule)?;
+    }
+    // Results of one op are computed together, if somebody holds them.
+    let mut seen = 0;
+    while seen < recorder.order.len() {
+        let siblings: Vec<Tensor> = {
+            let state = recorder.order[seen].0.state();
+            let alive = state.projections.iter().filter_map(|p| p.upgrade().map(Tensor));
+            alive.filter(|projection| !projection.is_computed()).collect()
+        };
+        for sibling in &siblings {
+            recorder.record(sibling, &mut rule)?;
+        }
+        seen += 1;
     }
     let kept = kept(&recorder, wanted);
     let mut positions: HashMap<NodeId, usize> = HashMap::new();

@@ -106,7 +106,9 @@ impl Tensor {
     pub fn flatten(&self, first: i64, last: i64) -> Result<Tensor> {
         let (first, last) = (self.axis("flatten", first)?, self.axis("flatten", last)?);
         if first > last {
-            return Err(Error::argument(format!("the first axis {first} to flatten comes after the last {last}")));
+            return Err(Error::argument(format!(
+                "the first axis {first} to flatten comes after the last {last}"
+            )));
         }
         let mut dims = self.shape().0.clone();
         let merged = dims.drain(first..=last).product();

@@ -22,6 +22,7 @@ mod build;
 mod contraction;
 mod create;
 mod display;
+mod einsum;
 mod flush;
 mod index;
 mod layout;
@@ -31,11 +32,11 @@ mod read;
 pub(crate) mod record;
 mod reduction;
 
+pub use arithmetic::Operand;
 pub use contraction::ConvOptions;
 pub use flush::{flush, flush_async};
 pub use index::{Ellipsis, Index, IntoIndices, NewAxis};
 pub use random::{Key, KeySequence};
-pub use arithmetic::Operand;
 
 pub(crate) use build::replay;
 pub(crate) use flush::materialise;
@@ -76,7 +77,9 @@ impl Tensor {
     pub fn dims(&self) -> Result<Vec<usize>> {
         match self.shape().as_const() {
             Some(dims) => Ok(dims),
-            None => Err(Error::argument(format!("the shape {} is not known until the model runs", self.shape()))),
+            None => {
+                Err(Error::argument(format!("the shape {} is not known until the model runs", self.shape())))
+            }
         }
     }
 

@@ -10,7 +10,8 @@ use hadal_graph::{Graph, HostTensor};
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// A recorded expression, and its value once it has been computed.
 pub(crate) struct Node {
@@ -22,11 +23,18 @@ pub(crate) struct Node {
     /// The trace during which it was recorded; 0 outside of traces. Inner traces have larger numbers.
     pub(crate) scope: u64,
     /// The variable whose version this is: differentiation ends here.
-    pub(crate) variable: Option<u64>,
+    pub(crate) variable: Option<VersionOf>,
     /// Whether a trainable variable is among its ancestors.
     pub(crate) requires_grad: bool,
     depth: u32,
     state: Mutex<State>,
+}
+
+/// The variable that a node is a version of.
+#[derive(Clone)]
+pub(crate) struct VersionOf {
+    pub(crate) id: u64,
+    pub(crate) name: Arc<str>,
 }
 
 pub(crate) struct State {
@@ -34,6 +42,8 @@ pub(crate) struct State {
     pub(crate) value: Option<Buffer>,
     /// Whether `backward` has been here: the history goes when the value arrives.
     pub(crate) released: bool,
+    /// Of a node with several results: the nodes that each read one of them. They are computed together.
+    pub(crate) projections: Vec<Weak<Node>>,
 }
 
 /// How a node's value comes to be.
@@ -80,7 +90,7 @@ pub(crate) struct Fresh {
     pub(crate) scope: u64,
     pub(crate) source: Source,
     pub(crate) value: Option<Buffer>,
-    pub(crate) variable: Option<u64>,
+    pub(crate) variable: Option<VersionOf>,
     pub(crate) requires_grad: bool,
     pub(crate) depth: u32,
 }
@@ -108,7 +118,8 @@ impl Fresh {
 
     pub(crate) fn into_tensor(self) -> Tensor {
         let Fresh { device, types, location, scope, source, value, variable, requires_grad, depth } = self;
-        let state = Mutex::new(State { source, value, released: false });
+        let state = Mutex::new(State { source, value, released: false, projections: Vec::new() });
+        device.book().live_nodes.fetch_add(1, Ordering::Relaxed);
         Tensor(Arc::new(Node { device, types, location, scope, variable, requires_grad, depth, state }))
     }
 }
@@ -128,7 +139,8 @@ impl Node {
         let mut state = self.state();
         state.value.get_or_insert(value);
         let needed = self.requires_grad && self.variable.is_none() && !state.released;
-        let gone = if needed { Source::Nothing } else { std::mem::replace(&mut state.source, Source::Nothing) };
+        let gone =
+            if needed { Source::Nothing } else { std::mem::replace(&mut state.source, Source::Nothing) };
         drop(state);
         drop(gone);
     }
@@ -158,6 +170,7 @@ impl Node {
 /// Long chains are taken apart in a loop: recursion would overflow the stack.
 impl Drop for Node {
     fn drop(&mut self) {
+        self.device.book().live_nodes.fetch_sub(1, Ordering::Relaxed);
         let mut pending = Vec::new();
         self.take_inputs(&mut pending);
         while let Some(tensor) = pending.pop() {

@@ -51,7 +51,10 @@ impl Tensor {
     pub fn item<T: Element>(&self) -> Result<T> {
         match self.to_vec::<T>()?.as_slice() {
             [value] => Ok(*value),
-            _ => Err(Error::argument(format!("item() takes a tensor with one element, but this is {}", self.ty()))),
+            _ => Err(Error::argument(format!(
+                "item() takes a tensor with one element, but this is {}",
+                self.ty()
+            ))),
         }
     }
 
@@ -59,7 +62,10 @@ impl Tensor {
     pub async fn item_async<T: Element>(&self) -> Result<T> {
         match self.to_vec_async::<T>().await?.as_slice() {
             [value] => Ok(*value),
-            _ => Err(Error::argument(format!("item() takes a tensor with one element, but this is {}", self.ty()))),
+            _ => Err(Error::argument(format!(
+                "item() takes a tensor with one element, but this is {}",
+                self.ty()
+            ))),
         }
     }
 

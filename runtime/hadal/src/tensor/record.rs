@@ -103,14 +103,11 @@ impl Recorder {
         let id = match &state.source {
             Source::Applied(applied) => {
                 // Another thread may have replaced operands since they were visited, never those of a node that is still pending.
-                let inputs: Option<SmallVec<[NodeId; 3]>> = applied.inputs.iter().map(|i| self.id(i)).collect();
+                let inputs: Option<SmallVec<[NodeId; 3]>> =
+                    applied.inputs.iter().map(|i| self.id(i)).collect();
                 inputs.map(|inputs| {
-                    let id = self.push(
-                        applied.op.clone(),
-                        inputs,
-                        node.types.clone(),
-                        applied.regions.clone(),
-                    );
+                    let id =
+                        self.push(applied.op.clone(), inputs, node.types.clone(), applied.regions.clone());
                     self.locations.push((id, node.location));
                     id
                 })

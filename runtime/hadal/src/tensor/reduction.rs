@@ -42,7 +42,8 @@ impl Tensor {
     #[track_caller]
     pub fn mean(&self, axes: &[i64]) -> Result<Tensor> {
         let resolved = self.axes("mean", axes)?;
-        let shape: Shape = (0..self.rank()).filter(|a| !resolved.contains(a)).map(|a| self.shape()[a].clone()).collect();
+        let shape: Shape =
+            (0..self.rank()).filter(|a| !resolved.contains(a)).map(|a| self.shape()[a].clone()).collect();
         self.check_float("mean")?;
         Tensor::compose(&[self], |g, x| {
             let kept = g.mean_keep(x[0], &resolved)?;
@@ -165,7 +166,10 @@ impl Tensor {
         if self.dtype().is_float() {
             return Ok(());
         }
-        Err(Error::argument(format!("{op} takes floats, but this is {}\n  hint: cast it with `to_dtype`", self.ty())))
+        Err(Error::argument(format!(
+            "{op} takes floats, but this is {}\n  hint: cast it with `to_dtype`",
+            self.ty()
+        )))
     }
 
     #[track_caller]
@@ -173,6 +177,9 @@ impl Tensor {
         if self.dtype() == DType::Bool {
             return Ok(());
         }
-        Err(Error::argument(format!("{op} takes booleans, but this is {}\n  hint: compare it first", self.ty())))
+        Err(Error::argument(format!(
+            "{op} takes booleans, but this is {}\n  hint: compare it first",
+            self.ty()
+        )))
     }
 }

@@ -3,8 +3,8 @@
 
 use hadal::Device;
 use hadal::backend::{
-    Arguments, Backend, Buffer, DeviceError, DeviceFuture, DeviceInfo, DeviceKind, Executable, ExecutableStats,
-    MemoryStats, PlanReport, Results, Storage, Weights,
+    Arguments, Backend, Buffer, DeviceError, DeviceFuture, DeviceInfo, DeviceKind, Executable,
+    ExecutableStats, MemoryStats, PlanReport, Results, Storage, Weights,
 };
 use hadal::graph::program::Program;
 use hadal::graph::reference::interpret_program;
@@ -79,7 +79,8 @@ impl Backend for Reference {
         program: Arc<Program>,
         weights: &'a Weights,
     ) -> DeviceFuture<'a, Arc<dyn Executable>> {
-        let run = Prepared { program, weights: weights.clone(), live: self.live.clone(), runs: AtomicU64::new(0) };
+        let run =
+            Prepared { program, weights: weights.clone(), live: self.live.clone(), runs: AtomicU64::new(0) };
         Box::pin(async move { Ok(Arc::new(run) as Arc<dyn Executable>) })
     }
     fn allocate(&self, dtype: DType, elements: usize) -> Result<Buffer, DeviceError> {
@@ -126,7 +127,8 @@ impl Prepared {
         let computed = interpret_program(program, &arguments.bindings, &leaves)
             .map_err(|e| DeviceError::Argument(e.to_string()))?;
         self.runs.fetch_add(1, Ordering::Relaxed);
-        let upload = |host: &HostTensor| buffer(&self.live, host.dtype(), host.elements(), host.bytes().to_vec());
+        let upload =
+            |host: &HostTensor| buffer(&self.live, host.dtype(), host.elements(), host.bytes().to_vec());
         let outputs = computed.outputs.iter().map(upload).collect();
         let mut variables = arguments.variables.clone();
         for (name, value) in &computed.assigns {
