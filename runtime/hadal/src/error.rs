@@ -2,8 +2,10 @@
 
 use crate::device::Device;
 use hadal_device::{DeviceError, SelectorError};
+use hadal_formats::FormatError;
 use hadal_graph::{GraphError, HostTensorError, OpError};
 use std::panic::Location;
+use std::sync::Arc;
 
 /// What can go wrong. Each message says what was given, what was expected and what to do.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -22,9 +24,7 @@ pub enum Error {
     #[error(transparent)]
     Host(#[from] HostTensorError),
     /// Two tensors live on different devices.
-    #[error(
-        "{op}: operands are on {a} and {b}\n  hint: move one with `to_device`\n  at: {location}"
-    )]
+    #[error("{op}: operands are on {a} and {b}\n  hint: move one with `to_device`\n  at: {location}")]
     Devices {
         /// The op.
         op: String,
@@ -46,7 +46,9 @@ pub enum Error {
         location: &'static Location<'static>,
     },
     /// The value of a tensor on the meta device was asked for.
-    #[error("tensors on the meta device have types, but no values\n  hint: open a device with `Device::open`")]
+    #[error(
+        "tensors on the meta device have types, but no values\n  hint: open a device with `Device::open`"
+    )]
     Meta,
     /// State that a failed run had taken, or that a run under way holds.
     #[error("the variable `{name}` has no value: {reason}")]
@@ -71,13 +73,8 @@ pub enum Error {
         location: &'static Location<'static>,
     },
     /// A file could not be read or written.
-    #[error("{path}: {reason}")]
-    File {
-        /// The file.
-        path: String,
-        /// What the system or the reader said.
-        reason: String,
-    },
+    #[error(transparent)]
+    Format(#[from] Arc<FormatError>),
 }
 
 /// `Result` with this crate's [`Error`].
@@ -86,6 +83,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl From<GraphError> for Error {
     fn from(error: GraphError) -> Error {
         Error::Graph(Box::new(error))
+    }
+}
+
+impl From<FormatError> for Error {
+    fn from(error: FormatError) -> Error {
+        Error::Format(Arc::new(error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::device::Device;
 use crate::plan::{Plan, lock};
-use crate::tensor::node::{Source, State, Weight};
+use crate::tensor::node::{Source, State};
 use crate::tensor::record::{Recorder, locate};
 use crate::tensor::{Tensor, materialise};
 use crate::trace::{self, Kind, Used};
@@ -145,7 +145,9 @@ fn record_step(
 ) -> Result<Recorded> {
     let location = Location::caller();
     let ((scope, arguments, results), used) = trace::traced(Kind::Step, |scope| {
-        let place = |(i, ty): (usize, &TensorType)| trace::placeholder(device, ty.clone(), &format!("a{i}"), location);
+        let place = |(i, ty): (usize, &TensorType)| {
+            trace::placeholder(device, ty.clone(), &format!("a{i}"), location)
+        };
         let arguments: Vec<Tensor> = types.iter().enumerate().map(place).collect();
         let results = f(&arguments)?;
         Ok((scope, arguments, results))
@@ -191,7 +193,11 @@ impl Recorded {
             let index = name.strip_prefix('v').and_then(|digits| digits.parse::<usize>().ok());
             match index.and_then(|i| self.used.get(i)) {
                 Some(used) => variables.push(used.variable.clone()),
-                None => return Err(Error::argument(format!("the program has a variable `{name}` that nobody named"))),
+                None => {
+                    return Err(Error::argument(format!(
+                        "the program has a variable `{name}` that nobody named"
+                    )));
+                }
             }
         }
         Ok(Traced { arguments, plan, captured: self.captured, variables, results: self.results })
@@ -215,7 +221,8 @@ impl Traced {
         match run.await {
             Ok(results) => {
                 loan.give(results.variables);
-                let pair = |(shape, buffer): (&Shape, Buffer)| Tensor::from_buffer(device, shape.clone(), buffer);
+                let pair =
+                    |(shape, buffer): (&Shape, Buffer)| Tensor::from_buffer(device, shape.clone(), buffer);
                 Ok(self.results.iter().zip(results.outputs).map(pair).collect())
             }
             Err(error) => {
@@ -273,25 +280,43 @@ impl Drop for Loan<'_> {
     }
 }
 
-/// What a traced function uses from outside: captured tensors are inputs, weights are parameters.
+/// What a traced function uses from outside. Weights are parameters; other tensors are captured: as inputs of a step, as parameters of
+/// a model.
 pub(crate) struct Outside {
     scope: u64,
+    freeze: bool,
+    /// Inputs, in order.
     pub(crate) captured: Vec<Tensor>,
+    /// Parameters whose values are in host memory.
     pub(crate) weights: Weights,
+    /// Parameters whose values are on a device.
+    pub(crate) frozen: Vec<(String, Tensor)>,
 }
 
 impl Outside {
+    /// The outside of a step.
     pub(crate) fn new(scope: u64) -> Outside {
-        Outside { scope, captured: Vec::new(), weights: Weights::new() }
+        Outside { scope, freeze: false, captured: Vec::new(), weights: Weights::new(), frozen: Vec::new() }
     }
 
-    pub(crate) fn rule(&mut self) -> impl FnMut(&mut Recorder, &Tensor, &State) -> Result<Option<NodeId>> + '_ {
+    /// The outside of a model.
+    pub(crate) fn frozen(scope: u64) -> Outside {
+        Outside { freeze: true, ..Outside::new(scope) }
+    }
+
+    pub(crate) fn rule(
+        &mut self,
+    ) -> impl FnMut(&mut Recorder, &Tensor, &State) -> Result<Option<NodeId>> + '_ {
         |recorder, tensor, state| self.leaf(recorder, tensor, state)
     }
 
     fn leaf(&mut self, recorder: &mut Recorder, tensor: &Tensor, state: &State) -> Result<Option<NodeId>> {
         match &state.source {
-            Source::Weight(weight) => return Ok(Some(self.parameter(recorder, tensor, weight))),
+            Source::Weight(weight) => {
+                let name = self.unused(&weight.name);
+                self.weights.insert(name.clone(), weight.value.clone());
+                return Ok(Some(recorder.parameter(name, tensor)));
+            }
             Source::Placeholder(name) => {
                 return Err(Error::Traced { name: name.to_string(), location: tensor.0.location });
             }
@@ -305,18 +330,25 @@ impl Outside {
         if state.value.is_none() && tensor.0.types.len() > 1 {
             return Ok(None);
         }
+        if self.freeze {
+            let name = match &tensor.0.variable {
+                Some(variable) => self.unused(&variable.name),
+                None => self.unused("constant"),
+            };
+            self.frozen.push((name.clone(), tensor.clone()));
+            return Ok(Some(recorder.parameter(name, tensor)));
+        }
         let id = recorder.input(format!("c{}", self.captured.len()), tensor);
         self.captured.push(tensor.clone());
         Ok(Some(id))
     }
 
-    fn parameter(&mut self, recorder: &mut Recorder, tensor: &Tensor, weight: &Weight) -> NodeId {
-        let mut name = weight.name.clone();
-        while self.weights.contains_key(&name) {
-            name.push('\'');
-        }
-        self.weights.insert(name.clone(), weight.value.clone());
-        recorder.parameter(name, tensor)
+    /// `name`, or that with a number if a parameter has it already.
+    fn unused(&self, name: &str) -> String {
+        let taken =
+            |name: &str| self.weights.contains_key(name) || self.frozen.iter().any(|(n, _)| n == name);
+        let numbered = (1..).map(|i| if i == 1 { name.to_string() } else { format!("{name}.{i}") });
+        numbered.into_iter().find(|n| !taken(n)).unwrap_or_default()
     }
 }
 
