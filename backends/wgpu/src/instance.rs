@@ -2,9 +2,8 @@
 
 use crate::context::Context;
 use crate::faults::Faults;
-use crate::layout::element_bytes;
 use crate::pipeline::Pipeline;
-use crate::plan::{Kernels, Part, Plan, extent, is_packed};
+use crate::plan::{Kernels, Part, Plan, extent};
 use crate::pool::{Allocation, Use};
 use crate::scope::check_now;
 use crate::sync::lock;
@@ -82,7 +81,7 @@ impl Instance {
             let mut launches = Vec::new();
             for kernels in pieces.iter().flatten() {
                 for launch in &kernels.candidate.launches {
-                    let slots = plan.slots(context, program, step, kernels, launch)?;
+                    let slots = plan.slots(context, step, kernels, launch)?;
                     launches.extend(dispatch(context, step, launch, slots, bindings, &mut parameters).await?);
                 }
             }
@@ -99,7 +98,6 @@ impl Plan {
     fn slots(
         &self,
         context: &Context,
-        program: &Program,
         step: &Step,
         kernels: &Kernels,
         launch: &Launch,
@@ -117,9 +115,7 @@ impl Plan {
                     match kernels.windows.get(&id) {
                         None => Slot { home, offset: start, bytes: whole },
                         Some(window) => {
-                            let value = &program.values[id];
-                            let stored = context.stored(&value.name, value.dtype, is_packed(program, id))?;
-                            let element = element_bytes(value.dtype, stored);
+                            let element = self.element_bytes[id.index()];
                             let offset = window.start * element;
                             let bytes = (window.end * element - offset).next_multiple_of(16).max(16);
                             Slot { home, offset: start + offset, bytes: bytes.min(whole - offset) }

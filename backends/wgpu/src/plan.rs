@@ -6,9 +6,10 @@ use crate::tune;
 use hadal_device::{DeviceError, PlanStep};
 use hadal_graph::place::{Block, peak, place};
 use hadal_graph::program::{Archetype, Program, Role, Step, ValueId};
-use hadal_graph::program::split::{Limits, Piece, SplitError, Window, split};
+use hadal_graph::program::split::{Limits, Piece, Pieces, SplitError, Window, split};
 use hadal_graph::{Bindings, Dim, DimError, Target};
 use hadal_shaders::{Candidate, ShaderError, candidates};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Whether the steps are those of [`Program::once`] or of [`Program::steps`].
@@ -42,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) elements: Vec<usize>,
     /// Bytes of the storage of each root value.
     pub(crate) bytes: Vec<u64>,
+    /// Bytes of an element of each root value as it is stored.
+    pub(crate) element_bytes: Vec<u64>,
     /// Offset in the arena of each root value that lies there.
     pub(crate) arena: Vec<Option<u64>>,
     /// For each step, the values that get buffers of their own before it runs.
@@ -60,12 +63,14 @@ pub(crate) struct Kernels {
     pub(crate) windows: BTreeMap<ValueId, Window>,
     /// Offset and size in the arena of each scratch buffer.
     pub(crate) scratch: Vec<(u64, u64)>,
+    /// Values that only the pieces of this step know, named by its first piece.
+    added: Vec<ValueId>,
 }
 
 impl Kernels {
     /// Kernels that see whole values.
     fn whole(candidate: Candidate) -> Kernels {
-        Kernels { candidate, windows: BTreeMap::new(), scratch: Vec::new() }
+        Kernels { candidate, windows: BTreeMap::new(), scratch: Vec::new(), added: Vec::new() }
     }
 }
 
@@ -86,22 +91,26 @@ impl Plan {
         forced: Option<&Candidate>,
     ) -> Result<Plan, DeviceError> {
         let steps = part.steps(program);
+        let mut extended = Cow::Borrowed(program);
         let mut chosen = Vec::with_capacity(steps.len());
         for step in steps {
             chosen.push(match forced {
                 Some(candidate) => Some(vec![Kernels::whole(candidate.clone())]),
-                None => choose(context, program, step, bindings)?,
+                None => choose(context, &mut extended, step, bindings)?,
             });
         }
-        let mut elements = vec![0; program.values.len()];
-        let mut bytes = vec![0; program.values.len()];
-        for id in touched(program, steps) {
-            let value = &program.values[id];
+        let added = extended.values.handles().skip(program.values.len());
+        let mut elements = vec![0; extended.values.len()];
+        let mut bytes = vec![0; extended.values.len()];
+        let mut elementary = vec![0; extended.values.len()];
+        for id in touched(program, steps).chain(added) {
+            let value = &extended.values[id];
             let count = extent(&value.elements(), bindings)?;
             elements[id.index()] = usize::try_from(count).map_err(|_| DimError::Overflow(value.elements().to_string()))?;
-            let root = program.storage(id);
-            let stored = context.stored(&value.name, value.dtype, is_packed(program, root))?;
+            let root = extended.storage(id);
+            let stored = context.stored(&value.name, value.dtype, is_packed(&extended, root))?;
             let root = root.index();
+            elementary[id.index()] = element_bytes(value.dtype, stored);
             bytes[root] = bytes[root].max(stored.bytes(value.dtype, count).max(16));
         }
         let mut tenants: BTreeMap<Tenant, Block> = BTreeMap::new();
@@ -116,6 +125,10 @@ impl Plan {
                 }
             }
             for (piece, kernels) in chosen[index].iter().flatten().enumerate() {
+                for &id in &kernels.added {
+                    let block = Block { bytes: bytes[id.index()], first: index, last: index };
+                    tenants.insert(Tenant::Value(id), block);
+                }
                 for (number, size) in kernels.candidate.scratch.iter().enumerate() {
                     let block = Block { bytes: extent(size, bindings)?.max(16), first: index, last: index };
                     tenants.insert(Tenant::Scratch { step: index, piece, index: number }, block);
@@ -137,7 +150,8 @@ impl Plan {
             steps: chosen,
             elements,
             bytes,
-            arena: vec![None; program.values.len()],
+            element_bytes: elementary,
+            arena: vec![None; extended.values.len()],
             allocations: vec![Vec::new(); steps.len()],
             arena_bytes: placement.bytes,
             peak_live_bytes,
@@ -195,10 +209,10 @@ impl Plan {
     }
 }
 
-/// The kernels for one step; `None` for control steps.
+/// The kernels for one step; `None` for control steps. Values that its pieces need are added to `program`.
 fn choose(
     context: &Context,
-    program: &Program,
+    program: &mut Cow<'_, Program>,
     step: &Step,
     bindings: &Bindings,
 ) -> Result<Option<Vec<Kernels>>, DeviceError> {
@@ -206,17 +220,14 @@ fn choose(
         return Ok(None);
     }
     let kernel_error = |reason: String| DeviceError::Kernel { device: context.name(), op: step.label.clone(), reason };
-    let element_bits = |id: ValueId| {
-        let value = &program.values[id];
-        let stored = context.stored(&value.name, value.dtype, is_packed(program, id));
-        stored.map_or(64, |stored| element_bytes(value.dtype, stored) * 8)
-    };
-    let Target { max_binding_bytes: bytes, alignment, .. } = context.target;
-    let limits = Limits { bytes, alignment, element_bits: &element_bits };
-    let pieces = split(program, step, bindings, &limits).map_err(|error| match error {
+    let known = program.values.len();
+    let Pieces { pieces, values } = cut(context, program, step, bindings).map_err(|error| match error {
         SplitError::Dim(error) => error.into(),
         too_large => kernel_error(too_large.to_string()),
     })?;
+    for value in values {
+        program.to_mut().values.push(value);
+    }
     let mut kernels = Vec::with_capacity(pieces.len());
     for Piece { step, windows } in pieces {
         let candidates = candidates(program, &step, bindings, &context.capabilities).map_err(|error| match error {
@@ -229,11 +240,25 @@ fn choose(
             false => 0,
         };
         match candidates.into_iter().nth(tuned) {
-            Some(candidate) => kernels.push(Kernels { candidate, windows, scratch: Vec::new() }),
+            Some(candidate) => kernels.push(Kernels { windows, ..Kernels::whole(candidate) }),
             None => return Err(kernel_error("no variant can run it".into())),
         }
     }
+    if let Some(first) = kernels.first_mut() {
+        first.added = program.values.handles().skip(known).collect();
+    }
     Ok(Some(kernels))
+}
+
+/// The pieces of a step that stay within the bindings of the device.
+fn cut(context: &Context, program: &Program, step: &Step, bindings: &Bindings) -> Result<Pieces, SplitError> {
+    let element_bits = |program: &Program, id: ValueId| {
+        let value = &program.values[id];
+        let stored = context.stored(&value.name, value.dtype, is_packed(program, id));
+        stored.map_or(64, |stored| element_bytes(value.dtype, stored) * 8)
+    };
+    let Target { max_binding_bytes: bytes, alignment, .. } = context.target;
+    split(program, step, bindings, &Limits { bytes, alignment, element_bits: &element_bits })
 }
 
 /// Whether small elements of a root value are packed.

@@ -89,6 +89,26 @@ fn rows_are_reduced_in_pieces() {
 }
 
 #[test]
+fn a_single_row_above_one_binding_is_reduced_in_parts() {
+    for device in narrow_devices() {
+        for (rows, columns) in [(1usize, 100_003usize), (3, 40_000)] {
+            let mut b = Builder::new("long");
+            let x = b.input(DType::I32, [rows, columns]);
+            let doubled = b.computed(DType::I32, [rows, columns]);
+            b.pointwise("double", &[x], doubled, |p, r| binary(p, BinaryOp::Add, r[0], r[0]));
+            let y = b.computed(DType::I32, [rows]);
+            b.sum_rows("sum", doubled, y);
+            b.output(y);
+            let data: Vec<i32> = (0..(rows * columns) as i32).map(|i| i % 1000).collect();
+            let x = device.upload(&HostTensor::new([rows, columns], &data).unwrap()).unwrap();
+            let results = run(&device, b.build(), &Weights::new(), inputs(vec![x]));
+            let expected: Vec<i32> = data.chunks(columns).map(|row| row.iter().sum::<i32>() * 2).collect();
+            assert_eq!(read::<i32>(&device, &results.outputs[0]), expected);
+        }
+    }
+}
+
+#[test]
 fn a_table_above_one_binding_is_refused_with_its_name() {
     for device in narrow_devices() {
         let mut b = Builder::new("gather");

@@ -136,11 +136,12 @@ fn independent(kernel: &Kernel) -> &'static [usize] {
     }
 }
 
-/// The shape behind an independent group.
+/// The shape behind an independent group, or behind the rows of a reduction.
 pub(super) fn group_mut(kernel: &mut Kernel, group: usize) -> Option<&mut Shape> {
     Some(match (kernel, group) {
         (Kernel::Pointwise(k), 0) => &mut k.domain,
         (Kernel::Reduce(k), 0) => &mut k.outer,
+        (Kernel::Reduce(k), 1) => &mut k.row,
         (Kernel::Contract(k), 0) => &mut k.batch,
         (Kernel::Contract(k), 1) => &mut k.m,
         (Kernel::Contract(k), 2) => &mut k.n,

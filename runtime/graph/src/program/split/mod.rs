@@ -6,11 +6,13 @@
 //! window. Sizes must be known, so a backend does this when it plans for the sizes of one run.
 
 mod hooks;
+mod rows;
 mod sample;
 
-use super::{Archetype, Indirect, Instr, Kernel, Program, Step, Store, ValueId};
+use super::{Archetype, Indirect, Instr, Kernel, Program, Step, Store, Value, ValueId};
 use crate::{Bindings, DType, Dim, DimError, Scalar};
 use hooks::{Hooks, Map, group_mut};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -28,14 +30,23 @@ pub struct Piece {
     pub windows: BTreeMap<ValueId, Window>,
 }
 
+/// The pieces of a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pieces {
+    /// To be run in order.
+    pub pieces: Vec<Piece>,
+    /// Values that only these pieces know, which live as long as the step. Their ids follow those of the program.
+    pub values: Vec<Value>,
+}
+
 /// What a device can bind.
 pub struct Limits<'a> {
     /// Most bytes of one binding.
     pub bytes: u64,
     /// A window starts at a multiple of so many bytes.
     pub alignment: u64,
-    /// Bits of an element of this value in the device's memory.
-    pub element_bits: &'a dyn Fn(ValueId) -> u64,
+    /// Bits of an element of a value in the device's memory. The program is the one given, with values added.
+    pub element_bits: &'a dyn Fn(&Program, ValueId) -> u64,
 }
 
 /// Why a step cannot be cut into pieces that are small enough.
@@ -60,27 +71,24 @@ pub enum SplitError {
     Dim(#[from] DimError),
 }
 
-/// Cuts `step` into pieces that stay within `limits`, to be run in order. A step that does so already is its only piece, unchanged.
+/// Cuts `step` into pieces that stay within `limits`. A step that does so already is its only piece, unchanged.
 ///
 /// Errors: [`SplitError::TooLarge`], and [`SplitError::Dim`] when `sizes` leaves a size open.
-pub fn split(
-    program: &Program,
-    step: &Step,
-    sizes: &Bindings,
-    limits: &Limits,
-) -> Result<Vec<Piece>, SplitError> {
-    let splitter = Splitter { program, sizes, limits };
-    let whole = || Ok(vec![Piece { step: step.clone(), windows: BTreeMap::new() }]);
+pub fn split(program: &Program, step: &Step, sizes: &Bindings, limits: &Limits) -> Result<Pieces, SplitError> {
+    let mut splitter = Splitter { program: Cow::Borrowed(program), sizes, limits };
     if step.kernel.archetype() == Archetype::Control || splitter.large(step)?.is_empty() {
-        return whole();
+        let whole = Piece { step: step.clone(), windows: BTreeMap::new() };
+        return Ok(Pieces { pieces: vec![whole], values: Vec::new() });
     }
-    let mut pieces = Vec::new();
-    splitter.cut(step.clone(), &mut pieces)?;
-    pieces.into_iter().map(|piece| splitter.shift(piece)).collect()
+    let mut steps = Vec::new();
+    splitter.cut(step.clone(), &mut steps)?;
+    let pieces = steps.into_iter().map(|step| splitter.shift(step)).collect::<Result<_, _>>()?;
+    let values = splitter.program.values.iter().skip(program.values.len()).map(|(_, value)| value.clone()).collect();
+    Ok(Pieces { pieces, values })
 }
 
 struct Splitter<'a> {
-    program: &'a Program,
+    program: Cow<'a, Program>,
     sizes: &'a Bindings,
     limits: &'a Limits<'a>,
 }
@@ -95,7 +103,7 @@ struct Axis {
 
 impl Splitter<'_> {
     /// Cuts `step` until every piece fits.
-    fn cut(&self, step: Step, pieces: &mut Vec<Step>) -> Result<(), SplitError> {
+    fn cut(&mut self, step: Step, pieces: &mut Vec<Step>) -> Result<(), SplitError> {
         let Some((value, worst)) = self.worst(&step)? else {
             pieces.push(step);
             return Ok(());
@@ -111,17 +119,24 @@ impl Splitter<'_> {
             }
         }
         let Some((_, axis, chunk)) = best else {
-            return Err(SplitError::TooLarge {
-                op: step.label.clone(),
-                value: self.program.values[value].name.clone(),
-                bytes: worst,
-                limit: self.limits.bytes,
-            });
+            return match self.cut_rows(&step, pieces)? {
+                true => Ok(()),
+                false => Err(self.too_large(&step, value, worst)),
+            };
         };
         for start in (0..axis.extent).step_by(chunk as usize) {
             self.cut(self.narrow(&step, axis, start..axis.extent.min(start + chunk))?, pieces)?;
         }
         Ok(())
+    }
+
+    fn too_large(&self, step: &Step, value: ValueId, bytes: u64) -> SplitError {
+        SplitError::TooLarge {
+            op: step.label.clone(),
+            value: self.program.values[value].name.clone(),
+            bytes,
+            limit: self.limits.bytes,
+        }
     }
 
     /// Axes along which `step` can be cut.
@@ -270,12 +285,12 @@ impl Splitter<'_> {
     }
 
     fn bytes(&self, root: ValueId, elements: u64) -> u64 {
-        (elements.saturating_mul((self.limits.element_bits)(root)) / 8).next_multiple_of(16)
+        (elements.saturating_mul((self.limits.element_bits)(&self.program, root)) / 8).next_multiple_of(16)
     }
 
     /// Elements from one possible start of a window to the next.
     fn unit(&self, root: ValueId) -> u64 {
-        (self.limits.alignment * 8).div_ceil((self.limits.element_bits)(root).max(1)).max(1)
+        (self.limits.alignment * 8).div_ceil((self.limits.element_bits)(&self.program, root).max(1)).max(1)
     }
 }
 

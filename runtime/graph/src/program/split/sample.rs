@@ -3,6 +3,7 @@
 use super::hooks::{Hooks, Map};
 use super::{Archetype, Axis, Limits, Program, SplitError, Splitter, Step, ValueId};
 use crate::{Bindings, Dim};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// A part of a step and what it writes.
@@ -24,9 +25,9 @@ pub fn sample(
     sizes: &Bindings,
     tile: u64,
 ) -> Result<Vec<Sample>, SplitError> {
-    let bits = |_: ValueId| 8;
+    let bits = |_: &Program, _: ValueId| 8;
     let limits = Limits { bytes: u64::MAX, alignment: 1, element_bits: &bits };
-    let splitter = Splitter { program, sizes, limits: &limits };
+    let splitter = Splitter { program: Cow::Borrowed(program), sizes, limits: &limits };
     if step.kernel.archetype() == Archetype::Control {
         return Ok(Vec::new());
     }

@@ -5,7 +5,7 @@ use crate::program::{
 use crate::{DType, Shape};
 use std::collections::BTreeSet;
 
-const LIMITS: fn(&dyn Fn(ValueId) -> u64) -> Limits<'_> =
+const LIMITS: fn(&dyn Fn(&Program, ValueId) -> u64) -> Limits<'_> =
     |element_bits| Limits { bytes: 1024, alignment: 256, element_bits };
 
 fn value(program: &mut Program, shape: impl Into<Shape>) -> ValueId {
@@ -64,8 +64,8 @@ fn check(from: &[usize], to: &[usize], map: IndexMap) -> Vec<Piece> {
     let stores = vec![Store { target: 0, value: reg, address, indirect: Vec::new() }];
     let kernel = Kernel::Pointwise(Pointwise { domain, body: Body { program: body, stores } });
     let step = Step { kernel, reads: vec![x], writes: vec![y], label: "copy".into() };
-    let bits = |_| 32;
-    let pieces = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap();
+    let bits = |_: &Program, _| 32;
+    let pieces = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap().pieces;
     let together: Vec<_> = pieces.iter().flat_map(|piece| work(&piece.step, &piece.windows)).collect();
     let expected = work(&step, &BTreeMap::new());
     assert_eq!(together.len(), expected.len(), "nothing is computed twice");
@@ -140,10 +140,10 @@ fn a_contraction_is_cut_where_its_operands_are_large() {
         epilogue: Body { program: epilogue, stores },
     });
     let step = Step { kernel, reads: vec![a, b], writes: vec![c], label: "matmul".into() };
-    let bits = |_| 32;
+    let bits = |_: &Program, _| 32;
     // A row of B's window is as long as B's, so B has to fit while C is cut along both axes.
     let limits = Limits { bytes: 3072, ..LIMITS(&bits) };
-    let pieces = split(&program, &step, &Bindings::new(), &limits).unwrap();
+    let pieces = split(&program, &step, &Bindings::new(), &limits).unwrap().pieces;
     let mut cells = 0;
     for piece in &pieces {
         let Kernel::Contract(kernel) = &piece.step.kernel else { panic!("not a contraction") };
@@ -167,7 +167,7 @@ fn what_is_needed_whole_is_refused() {
     let kernel =
         Kernel::Pointwise(Pointwise { domain: Shape::from([4usize]), body: Body { program: body, stores } });
     let step = Step { kernel, reads: vec![table], writes: vec![y], label: "gather".into() };
-    let bits = |_| 32;
+    let bits = |_: &Program, _| 32;
     let error = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap_err();
     assert!(matches!(&error, SplitError::TooLarge { bytes: 4000, limit: 1024, .. }), "{error}");
 }
@@ -194,4 +194,79 @@ fn samples_are_corners_with_the_addresses_they_write() {
     }
     // One tile holds everything.
     assert_eq!(sample(&program, &step, &Bindings::new(), 100).unwrap().len(), 1);
+}
+
+/// A softmax-like reduction of `rows` rows: the pieces, run by the reference one after the other, give what the step gives.
+#[test]
+fn rows_that_are_too_large_are_reduced_in_parts() {
+    use crate::program::{BinaryOp, Phase, Reduce, ReduceOp, UnaryOp};
+    use crate::reference::interpret_program;
+    use crate::{HostTensor, Scalar};
+    for (rows, length) in [(1usize, 1000usize), (3, 500), (2, 700)] {
+        let mut program = Program::default();
+        let shape = Shape::from([rows, length]);
+        let x = value(&mut program, shape.clone());
+        program.values[x].role = Role::Input(0);
+        let (y, sums) = (value(&mut program, shape.clone()), value(&mut program, [rows]));
+        let map = || IndexMap::contiguous(&Shape::from([rows, length]));
+        let (plain, reg) = load(map());
+        let mut shifted = plain.clone();
+        let largest = shifted.push(Instr::Accumulator(0), DType::F32);
+        let less = shifted.push(Instr::Binary(BinaryOp::Sub, reg, largest), DType::F32);
+        let exp = shifted.push(Instr::Unary(UnaryOp::Exp, less), DType::F32);
+        let mut element = shifted.clone();
+        let sum = element.push(Instr::Accumulator(1), DType::F32);
+        let quotient = element.push(Instr::Binary(BinaryOp::Div, exp, sum), DType::F32);
+        let mut row = PointwiseProgram::default();
+        let total = row.push(Instr::Accumulator(1), DType::F32);
+        let phase = |op, program, value| Phase { op, operand: Operand { program, value }, dtype: DType::F32 };
+        let store = |target, value, address| Store { target, value, address, indirect: Vec::new() };
+        let contiguous = IndexMap::contiguous(&Shape::from([rows])).address;
+        let kernel = Kernel::Reduce(Reduce {
+            outer: Shape::from([rows]),
+            row: Shape::from([length]),
+            phases: vec![phase(ReduceOp::Max, plain, reg), phase(ReduceOp::Sum, shifted, exp)],
+            per_row: Some(Body { program: row, stores: vec![store(1, total, contiguous)] }),
+            per_element: Some(Body { program: element, stores: vec![store(0, quotient, map().address)] }),
+        });
+        let step = Step { kernel, reads: vec![x], writes: vec![y, sums], label: "softmax".into() };
+        program.inputs = vec![x];
+        program.outputs = vec![y, sums];
+        program.output_shapes = vec![shape, Shape::from([rows])];
+        program.steps = vec![step.clone()];
+        let bits = |_: &Program, _| 32;
+        let Pieces { pieces, values } = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap();
+        assert!(pieces.len() > 4 && !values.is_empty());
+        for window in pieces.iter().flat_map(|piece| piece.windows.values()) {
+            assert!((window.end - window.start) * 4 <= 1024);
+        }
+        // The reference knows no windows: shifts of addresses are undone by cutting without a limit on bytes of windows.
+        let data = (0..rows * length).map(|i| Scalar::new((i * 7919 % 1013) as f64 / 200.0, DType::F32));
+        let data = HostTensor::from_scalars(DType::F32, [rows, length], data).unwrap();
+        let leaves = [("x".to_string(), data)].into();
+        let expected = interpret_program(&program, &Bindings::new(), &leaves).unwrap().outputs;
+        let limits = LIMITS(&bits);
+        let mut splitter = Splitter { program: Cow::Borrowed(&program), sizes: &Bindings::new(), limits: &limits };
+        let mut steps = Vec::new();
+        splitter.cut(step, &mut steps).unwrap();
+        let mut in_parts = splitter.program.into_owned();
+        in_parts.steps = steps;
+        // To the reference, a step that does not share storage writes all of a value.
+        let mut seen = BTreeSet::new();
+        for number in 0..in_parts.steps.len() {
+            for position in 0..in_parts.steps[number].writes.len() {
+                let id = in_parts.steps[number].writes[position];
+                if !seen.insert(id) {
+                    let again = Value { alias: Some(id), ..in_parts.values[id].clone() };
+                    in_parts.steps[number].writes[position] = in_parts.values.push(again);
+                }
+            }
+        }
+        let actual = interpret_program(&in_parts, &Bindings::new(), &leaves).unwrap().outputs;
+        for (actual, expected) in actual.iter().zip(&expected) {
+            for (a, e) in actual.to_f64().iter().zip(expected.to_f64()) {
+                assert!((a - e).abs() <= 1e-5 * e.abs(), "{a} {e}");
+            }
+        }
+    }
 }
