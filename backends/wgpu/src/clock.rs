@@ -42,7 +42,7 @@ impl Clock {
             let resolved = context.pool.allocate(Use::Queries, bytes)?;
             recorder.commands().resolve_query_set(set, 0..passes.len() as u32 * 2, resolved.buffer(), 0);
             let stamps: Vec<u64> = recorder
-                .read_back(resolved.buffer(), 0, bytes, |bytes| bytemuck::pod_collect_to_vec(bytes))
+                .read_back(resolved.buffer(), 0, bytes, bytemuck::pod_collect_to_vec)
                 .await?;
             times.extend(passes.iter().zip(stamps.chunks_exact(2)).map(|((op, variant), pair)| StepTime {
                 label: op.to_string(),

@@ -18,7 +18,7 @@ pub(crate) fn is_canonical(dtype: DType, stored: Storage) -> bool {
 /// Canonical bytes of whole elements, as they are stored: a whole number of words.
 pub(crate) fn to_stored(dtype: DType, stored: Storage, bytes: &[u8]) -> Cow<'_, [u8]> {
     if is_canonical(dtype, stored) {
-        if bytes.len() % 4 == 0 {
+        if bytes.len().is_multiple_of(4) {
             return Cow::Borrowed(bytes);
         }
         let mut padded = bytes.to_vec();

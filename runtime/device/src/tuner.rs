@@ -67,15 +67,15 @@ impl Tuner {
             return Ok(position);
         }
         let mut agreeing = Vec::new();
-        for position in 0..candidates.len() {
+        for (position, name) in candidates.iter().enumerate() {
             match check(position).await {
                 Ok(Verdict::Agrees) => agreeing.push(position),
                 Ok(Verdict::Differs { largest_error }) => {
                     let reason = format!("it differs from the reference by {largest_error:e}");
-                    self.reject(key, candidates[position], reason);
+                    self.reject(key, name, reason);
                 }
                 Err(error @ (DeviceError::Lost { .. } | DeviceError::OutOfMemory { .. })) => return Err(error),
-                Err(error) => self.reject(key, candidates[position], error.to_string()),
+                Err(error) => self.reject(key, name, error.to_string()),
             }
         }
         let mut best: Option<(u64, usize)> = None;
