@@ -66,7 +66,8 @@ enum Home {
 impl Instance {
     /// Makes the steps of `part` concrete for `bindings`; `forced` are the kernels of the only step.
     ///
-    /// Errors: `Unsupported`, `Kernel`, `Dim`, `OutOfMemory`, `Lost`.
+    /// Errors: `Unsupported`, `Kernel`, `Dim`, `OutOfMemory`, `Lost`; `Argument` when these sizes reach outside a value, as a slice of a fixed
+    /// axis to a symbolic length can.
     pub(crate) async fn build(
         context: &Context,
         program: &Program,
@@ -74,6 +75,7 @@ impl Instance {
         bindings: &Bindings,
         forced: Option<&Candidate>,
     ) -> Result<Instance, DeviceError> {
+        program.validate_at(bindings).map_err(|error| DeviceError::Argument(error.to_string()))?;
         let plan = Plan::new(context, program, part, bindings, forced)?;
         let mut parameters = Vec::new();
         let mut steps = Vec::with_capacity(plan.steps.len());

@@ -428,3 +428,77 @@ fn views_leaves_and_constants_as_results() {
         &[],
     );
 }
+
+/// A post-norm transformer encoder layer as BERT has it.
+fn encoder_layer(
+    g: &mut Graph,
+    x: NodeId,
+    mask: NodeId,
+    layer: usize,
+    width: usize,
+    heads: usize,
+) -> Result<NodeId, GraphError> {
+    let (b, s) = (g.shape(x)[0].clone(), g.shape(x)[1].clone());
+    let dense =
+        |g: &mut Graph, x: NodeId, name: &str, from: usize, to: usize| -> Result<NodeId, GraphError> {
+            let w = g.parameter(&format!("{layer}.{name}.weight"), DType::F32, [to, from])?;
+            let bias = g.parameter(&format!("{layer}.{name}.bias"), DType::F32, [to])?;
+            let w = g.transpose_last(w)?;
+            let y = g.matmul(x, w)?;
+            g.add(y, bias)
+        };
+    let norm = |g: &mut Graph, x: NodeId, name: &str| -> Result<NodeId, GraphError> {
+        let w = g.parameter(&format!("{layer}.{name}.weight"), DType::F32, [width])?;
+        let bias = g.parameter(&format!("{layer}.{name}.bias"), DType::F32, [width])?;
+        g.apply(LayerNorm { epsilon: Scalar::Float(1e-12) }, &[x, w, bias])
+    };
+    let mut inputs = Vec::new();
+    for name in ["query", "key", "value"] {
+        let t = dense(g, x, name, width, width)?;
+        let t = g.reshape(t, [b.clone(), s.clone(), heads.into(), (width / heads).into()])?;
+        inputs.push(g.transpose(t, &[0, 2, 1, 3])?);
+    }
+    inputs.push(mask);
+    let a = g.apply(Attention { scale: Scalar::Float(0.25), causal: false }, &inputs)?;
+    let a = g.project(a, 0)?;
+    let a = g.transpose(a, &[0, 2, 1, 3])?;
+    let a = g.reshape(a, [b, s, width.into()])?;
+    let a = dense(g, a, "output", width, width)?;
+    let a = g.add(a, x)?;
+    let a = norm(g, a, "norm1")?;
+    let h = dense(g, a, "up", width, 2 * width)?;
+    let h = g.apply(Gelu { tanh: false }, &[h])?;
+    let h = dense(g, h, "down", 2 * width, width)?;
+    let h = g.add(h, a)?;
+    norm(g, h, "norm2")
+}
+
+#[test]
+fn an_encoder_layer_is_nine_steps() {
+    let program = check(
+        "encoder",
+        |g| {
+            let (b, s) = (Dim::symbol("b"), Dim::symbol("s"));
+            let table = g.parameter("table", DType::F32, [3, 8])?;
+            let ids = g.input("ids", DType::I64, [b.clone(), s.clone()])?;
+            let seen = g.input("seen", DType::I64, [b.clone(), s.clone()])?;
+            let seen = g.cast(seen, DType::F32)?;
+            let one = g.scalar(1.0, DType::F32)?;
+            let hidden = g.sub(one, seen)?;
+            let low = g.scalar(-1e9, DType::F32)?;
+            let mask = g.mul(hidden, low)?;
+            let mask = g.reshape(mask, [b.clone(), 1.into(), 1.into(), s.clone()])?;
+            let mask = g.broadcast_to(mask, &[b, 2.into(), s.clone(), s].into())?;
+            let mut x = g.gather(table, 0, ids)?;
+            for layer in 0..2 {
+                x = encoder_layer(g, x, mask, layer, 8, 2)?;
+            }
+            g.output("x", x);
+            Ok(())
+        },
+        &[("b", 2), ("s", 3)],
+    );
+    let labels: Vec<&str> = program.steps.iter().map(|s| s.label.as_str()).collect();
+    // The mask, the embedding, and for each layer: three projections, attention, its output, norm, up, down, norm.
+    assert_eq!(labels.len(), 2 + 2 * 9, "{labels:#?}");
+}

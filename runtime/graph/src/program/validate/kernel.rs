@@ -4,7 +4,7 @@ use super::pointwise::Hook;
 use super::{Check, ensure, join};
 use crate::error::GraphError;
 use crate::program::{Body, Kernel, Operand, Program, ReduceOp, Role, Step, ValueId};
-use crate::{DType, Dim, Shape};
+use crate::{Bindings, DType, Dim, Shape};
 use std::collections::BTreeSet;
 
 pub(super) enum Problem {
@@ -21,20 +21,20 @@ impl From<String> for Problem {
 }
 
 /// Checks a step whose reads and writes exist.
-pub(super) fn check(program: &Program, step: &Step) -> Result<(), Problem> {
+pub(super) fn check(program: &Program, step: &Step, sizes: &Bindings) -> Result<(), Problem> {
     if let Kernel::Loop(_) | Kernel::Branch(_) = step.kernel {
         return control(program, step);
     }
     let mut stored = BTreeSet::new();
-    hooks(program, step, &mut stored)?;
+    hooks(program, step, sizes, &mut stored)?;
     for (position, id) in step.writes.iter().enumerate() {
         ensure(stored.contains(&position), || format!("nothing is stored to write {position} ({id})"))?;
     }
     Ok(())
 }
 
-fn hooks(program: &Program, step: &Step, stored: &mut BTreeSet<usize>) -> Check {
-    let hook = |name, domain, accumulators| Hook { program, step, name, domain, accumulators };
+fn hooks(program: &Program, step: &Step, sizes: &Bindings, stored: &mut BTreeSet<usize>) -> Check {
+    let hook = |name, domain, accumulators| Hook { program, step, name, domain, accumulators, sizes };
     let operand = |name, parts: &[&[Dim]], operand: &Operand| {
         hook(name, join(parts.iter().copied()), &[]).operand(operand)
     };
@@ -46,7 +46,7 @@ fn hooks(program: &Program, step: &Step, stored: &mut BTreeSet<usize>) -> Check 
             ensure(!kernel.phases.is_empty(), || "a reduction has no phase".into())?;
             for phase in &kernel.phases {
                 let domain = elements.clone();
-                Hook { program, step, name: "phase", domain, accumulators: &accumulators }
+                Hook { program, step, name: "phase", domain, accumulators: &accumulators, sizes }
                     .operand(&phase.operand)?;
                 let position = matches!(phase.op, ReduceOp::ArgMax | ReduceOp::ArgMin);
                 let dtype = if position { DType::I64 } else { phase.operand.dtype() };
@@ -60,7 +60,8 @@ fn hooks(program: &Program, step: &Step, stored: &mut BTreeSet<usize>) -> Check 
                 ("per element", elements, &kernel.per_element),
             ] {
                 if let Some(body) = body {
-                    Hook { program, step, name, domain, accumulators: &accumulators }.body(body, stored)?;
+                    Hook { program, step, name, domain, accumulators: &accumulators, sizes }
+                        .body(body, stored)?;
                 }
             }
             Ok(())

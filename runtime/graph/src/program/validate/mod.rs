@@ -9,7 +9,7 @@ mod pointwise;
 
 use super::{Program, Role, Step, ValueId};
 use crate::error::{GraphError, OpError};
-use crate::{Dim, Shape};
+use crate::{Bindings, Dim, Shape};
 use std::collections::HashSet;
 
 /// What is wrong, in words.
@@ -20,6 +20,14 @@ impl Program {
     ///
     /// Errors: the first promise that does not hold, with the program's name and the step's number and label.
     pub fn validate(&self) -> Result<(), GraphError> {
+        self.validate_at(&Bindings::new())
+    }
+
+    /// Checks a program at the sizes of one run: what [`Program::validate`] checks, and that every address that depends on those sizes
+    /// stays within its value. A graph may slice a fixed axis to a symbolic length, which only a run can get wrong.
+    ///
+    /// Errors: as [`Program::validate`].
+    pub fn validate_at(&self, sizes: &Bindings) -> Result<(), GraphError> {
         let fail = |place: String| move |problem| GraphError::general(&place, OpError::Attribute(problem));
         self.check_values().map_err(fail(format!("program `{}`", self.name)))?;
         let mut state = Storage::of_leaves(self);
@@ -27,7 +35,7 @@ impl Program {
             for (number, step) in steps.iter().enumerate() {
                 let place = || format!("program `{}`, {part} {number} ({})", self.name, step.label);
                 self.check_step(step, part == "once", &mut state).map_err(fail(place()))?;
-                kernel::check(self, step).map_err(|e| match e {
+                kernel::check(self, step, sizes).map_err(|e| match e {
                     kernel::Problem::Here(problem) => fail(place())(problem),
                     kernel::Problem::Nested(error) => {
                         GraphError { op: format!("{}: {}", place(), error.op), ..error }

@@ -5,7 +5,7 @@ use crate::op::{Binary, Compare, Infer, Op, Operator, Select, Unary};
 use crate::program::{
     Affine, Body, Guard, Indirect, Instr, Operand, PointwiseProgram, Program, Step, Store, TypedInstr,
 };
-use crate::{DType, Dim, Scalar, Shape, TensorType};
+use crate::{Bindings, DType, Dim, Scalar, Shape, TensorType};
 use std::collections::BTreeSet;
 
 /// Where a hook is evaluated.
@@ -17,6 +17,8 @@ pub(super) struct Hook<'a> {
     pub(super) domain: Shape,
     /// dtypes of the accumulators that the hook sees.
     pub(super) accumulators: &'a [DType],
+    /// The sizes that are known.
+    pub(super) sizes: &'a Bindings,
 }
 
 impl Hook<'_> {
@@ -172,14 +174,15 @@ impl Hook<'_> {
 
     /// Where all sizes are known, an address stays within its value.
     pub(super) fn in_range(&self, address: &Affine, elements: &Dim, what: &str, id: super::ValueId) -> Check {
-        let (Some(extents), Some(elements), Some(offset)) =
-            (self.domain.as_const(), elements.as_const(), address.offset.as_const())
+        let known = |d: &Dim| d.eval(self.sizes).ok();
+        let (Ok(extents), Some(elements), Some(offset)) =
+            (self.domain.eval(self.sizes), known(elements), known(&address.offset))
         else {
             return Ok(());
         };
         let (mut low, mut high) = (i128::from(offset), i128::from(offset));
         for (extent, coefficient) in extents.iter().zip(&address.coefficients) {
-            let Some(coefficient) = coefficient.as_const() else { return Ok(()) };
+            let Some(coefficient) = known(coefficient) else { return Ok(()) };
             if *extent == 0 {
                 return Ok(());
             }
