@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use hadal::backend::Selector;
+use std::path::PathBuf;
 
 /// Runs, checks and inspects models on any device.
 #[derive(Debug, Parser)]
@@ -28,6 +29,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// List every backend, its devices, and why one is missing
     Devices,
+    /// Run a model on .npy files
+    Run(Run),
     /// Show a model's ops, parameters and plan
     Inspect(Inspect),
     /// Compare every backend with the reference on generated inputs
@@ -38,6 +41,18 @@ pub(crate) enum Command {
     Pull(Pull),
     /// Search a small text by meaning on every backend
     Demo(Demo),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// A model file, its folder, or the name of a pulled model
+    pub(crate) model: String,
+    /// An input of the model and the .npy file that holds it
+    #[arg(long, short, value_name = "NAME=FILE", value_parser = pair)]
+    pub(crate) input: Vec<(String, String)>,
+    /// The folder for the outputs, one .npy each; made if it is missing
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]

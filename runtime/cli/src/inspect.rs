@@ -63,13 +63,13 @@ fn sizes(graph: &Graph, given: &[(String, usize)]) -> Result<Bindings> {
 }
 
 /// How often each op occurs, most frequent first; leaves are listed elsewhere.
-fn ops(graph: &Graph) -> Vec<(&'static str, usize)> {
-    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+fn ops(graph: &Graph) -> Vec<(String, usize)> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (_, node) in graph.nodes().iter().filter(|(_, node)| node.op.leaf_name().is_none()) {
-        *counts.entry(node.op.name()).or_default() += 1;
+        *counts.entry(node.op.label()).or_default() += 1;
     }
     let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     counts
 }
 

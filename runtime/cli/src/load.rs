@@ -3,7 +3,8 @@
 use crate::failure::with_hint;
 use crate::{home, pull};
 use anyhow::Result;
-use hadal_formats::{Imported, SafeTensors, hadal_file};
+use hadal::{Device, nn};
+use hadal_formats::{Imported, Loaded, SafeTensors};
 use std::path::{Path, PathBuf};
 
 /// Files that may be the model in a folder, most telling first.
@@ -60,12 +61,23 @@ pub(crate) fn load(model: &str) -> Result<Imported> {
 }
 
 fn read(path: &Path) -> Result<Imported> {
-    let file = SafeTensors::open(path)?;
-    if hadal_file::is_hadal_file(&file) {
-        return Ok(hadal_file::from_safetensors(&file)?);
+    match hadal_formats::load(path)? {
+        Loaded::Hadal(model) | Loaded::Onnx(model) => Ok(model),
+        Loaded::Weights(file) => bert(path, &file),
     }
-    Err(with_hint(
-        format!("`{}` holds weights without a graph", path.display()),
-        "put the model's config.json beside it",
-    ))
+}
+
+/// Weights without a graph are those of a BERT, if the `config.json` beside them says so.
+fn bert(path: &Path, file: &SafeTensors) -> Result<Imported> {
+    let config = path.with_file_name("config.json");
+    if !config.is_file() {
+        return Err(with_hint(
+            format!("`{}` holds weights without a graph", path.display()),
+            "put the model's config.json beside it, or name a Hadal file or an ONNX file",
+        ));
+    }
+    let device = Device::meta();
+    let weights = nn::Weights::from_safetensors(file, &device)?;
+    let model = nn::Bert::load(&weights, &device, &nn::BertConfig::open(config)?)?.model()?;
+    Ok(Imported { graph: model.graph().clone(), weights: model.weights().clone() })
 }

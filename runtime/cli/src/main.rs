@@ -22,6 +22,7 @@ mod home;
 mod inspect;
 mod load;
 mod pull;
+mod run;
 mod scratch;
 mod session;
 mod terminal;
@@ -49,6 +50,7 @@ fn dispatch(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCo
         Command::Demo(given) => demo::command(given, global, out),
         Command::Embed(given) => embed::command(given, global, out),
         Command::Inspect(given) => inspect::command(given, global, out),
+        Command::Run(given) => run::command(given, global, out),
         Command::Verify(given) => verify::command(given, global, out),
         Command::Pull(given) => pull::command(given, global, out),
     }

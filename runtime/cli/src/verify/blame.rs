@@ -56,7 +56,7 @@ pub(crate) fn first_wrong(
     let mut blame = match trial.first(&[node], true)? {
         Some(blame) => blame,
         None => {
-            let op = graph.node(node).op.name();
+            let op = graph.node(node).op.label();
             anyhow::bail!("the result of `{op}` is wrong only together with the other outputs of the model")
         }
     };
@@ -109,7 +109,7 @@ impl Trial<'_> {
                 let found = self.graph.node(*node);
                 let name = found.name.as_ref().map_or(String::new(), |name| format!("`{name}`, "));
                 let node = format!("{name}node {} of {}", node.index(), self.graph.nodes().len());
-                return Ok(Some(Blame { op: found.op.name().into(), node, step, fused, difference }));
+                return Ok(Some(Blame { op: found.op.label(), node, step, fused, difference }));
             }
         }
         Ok(None)
@@ -117,7 +117,7 @@ impl Trial<'_> {
 
     /// The step that writes an output, and its kernel.
     fn step(&self, session: &Session, output: usize) -> Result<String> {
-        let program = session.executable().program();
+        let program = session.program();
         let mut leaves = self.weights.clone();
         leaves.extend(self.inputs.clone());
         let plan = session.plan(&bind(self.graph, &leaves)?)?;
@@ -133,5 +133,64 @@ impl Trial<'_> {
             Some(step) => format!("{label} ({})", step.kernel),
             None => label.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::faulty::Faulty;
+    use super::super::inputs;
+    use super::*;
+    use hadal::graph::program::{Step, UnaryOp};
+    use hadal::graph::{Bindings, DType};
+
+    /// `exp(tanh(x · y + x))`, and `x · x` beside it.
+    fn graph() -> Graph {
+        let mut graph = Graph::new("small");
+        let x = graph.input("x", DType::F32, [64i64]).unwrap();
+        let y = graph.input("y", DType::F32, [64i64]).unwrap();
+        let square = graph.mul(x, x).unwrap();
+        let product = graph.mul(x, y).unwrap();
+        let sum = graph.add(product, x).unwrap();
+        graph.set_name(sum, "layer.2.sum");
+        let tanh = graph.unary(UnaryOp::Tanh, sum).unwrap();
+        let exp = graph.unary(UnaryOp::Exp, tanh).unwrap();
+        graph.output("square", square);
+        graph.output("exp", exp);
+        graph
+    }
+
+    fn judge(picks: fn(&Step) -> bool) -> Blame {
+        let graph = graph();
+        let backend = Faulty::new(picks);
+        let inputs = inputs::generate(&graph, &Bindings::new(), 1).unwrap();
+        let weights = Weights::new();
+        let reference = hadal::graph::reference::interpret(&graph, &inputs).unwrap();
+        let actual = Session::new(&backend, &graph, &weights).unwrap().run(&inputs).unwrap();
+        let agree: Vec<bool> =
+            actual.iter().zip(&reference.outputs).map(|(a, e)| compare(a, e).agrees).collect();
+        assert_eq!(agree, [true, false]);
+        first_wrong(&backend, &graph, &weights, &inputs, 1).unwrap()
+    }
+
+    #[test]
+    fn a_wrong_kernel_is_named_by_its_op() {
+        let blame = judge(|_| true);
+        assert_eq!((blame.op.as_str(), blame.fused), ("add", false));
+        assert!(blame.node.contains("layer.2.sum"), "{}", blame.node);
+    }
+
+    #[test]
+    fn a_wrong_fusion_is_named_by_its_op_and_step() {
+        // Wrong only in a step that stores one result of several ops.
+        let fused = |step: &Step| match &step.kernel {
+            hadal::graph::program::Kernel::Pointwise(kernel) => {
+                kernel.body.stores.len() == 1 && kernel.body.program.instrs.len() > 3
+            }
+            _ => false,
+        };
+        let blame = judge(fused);
+        assert_eq!((blame.op.as_str(), blame.fused), ("add", true));
+        assert!(blame.step.contains("add"), "{}", blame.step);
     }
 }

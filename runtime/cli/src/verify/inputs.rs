@@ -43,7 +43,8 @@ pub(crate) fn generate(graph: &Graph, sizes: &Bindings, seed: u64) -> Result<Ten
     Ok(tensors)
 }
 
-/// The smallest extent that values derived from an integer input index, if any do. Values are followed through integer results only.
+/// How many values may be told apart: the smallest extent that values derived from an integer input index, or the length of a table that
+/// they are compared with; `None` if there is neither. Values are followed through integer results only.
 fn indexed_extent(graph: &Graph, input: NodeId, sizes: &Bindings) -> Option<i64> {
     let mut derived = vec![false; graph.nodes().len()];
     derived[input.index()] = true;
@@ -60,6 +61,12 @@ fn indexed_extent(graph: &Graph, input: NodeId, sizes: &Bindings) -> Option<i64>
         {
             least = Some(least.map_or(extent, |least| least.min(extent)));
         }
+        if let Op::Compare(_) = node.op
+            && let Some(position) = node.inputs.iter().position(|operand| derived[operand.index()])
+            && let Some(entries) = table_length(graph, node.inputs[1 - position])
+        {
+            least = Some(least.map_or(entries, |least| least.min(entries)));
+        }
         // What is looked up is no index any more.
         let sources = if axis.is_some() { &node.inputs[..1] } else { &node.inputs[..] };
         let from_input = sources.iter().any(|source| derived[source.index()]);
@@ -68,6 +75,15 @@ fn indexed_extent(graph: &Graph, input: NodeId, sizes: &Bindings) -> Option<i64>
         }
     }
     least
+}
+
+/// Number of elements of a table that was broadcast to `node`, if it is one.
+fn table_length(graph: &Graph, mut node: NodeId) -> Option<i64> {
+    while let Op::Broadcast(_) | Op::Reshape(_) | Op::Cast(_) = graph.node(node).op {
+        node = *graph.node(node).inputs.first()?;
+    }
+    let is_table = matches!(graph.node(node).op, Op::Parameter(_) | Op::Constant(_) | Op::Iota(_));
+    graph.shape(node).elements().as_const().filter(|&elements| is_table && elements > 1)
 }
 
 /// SplitMix64.

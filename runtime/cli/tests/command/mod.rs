@@ -56,6 +56,8 @@ impl Drop for Folder {
     }
 }
 
+/// What Mesa's layer for choosing a device would print where there is no desktop is kept out of standard error by `NODEVICE_SELECT`.
+///
 /// A `hadal` command with its working folder and its models in `folder`, no network and no pip but what `environment` gives.
 pub(crate) fn hadal(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_hadal"))
@@ -64,6 +66,7 @@ pub(crate) fn hadal(folder: &Folder, arguments: &[&str], environment: &[(&str, &
         .env("HADAL_HOME", folder.path().join("home"))
         .env("HF_ENDPOINT", "http://127.0.0.1:9")
         .env("PATH", folder.path())
+        .env("NODEVICE_SELECT", "1")
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .output()
