@@ -19,6 +19,8 @@ pub(crate) fn run(question: &[String]) -> Result<ExitCode> {
     models::pull(&hadal, &["minilm"])?;
     let mut demo = Command::new(&hadal);
     demo.arg("demo").args(question).env("HADAL_HOME", workspace::models());
+    // Keeps a layer of Mesa from complaining where there is no desktop.
+    demo.env("NODEVICE_SELECT", "1");
     let status = demo.status().with_context(|| format!("{} cannot be started", hadal.display()))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

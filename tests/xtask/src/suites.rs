@@ -5,7 +5,7 @@
 pub(crate) enum Runner {
     /// A cargo command as it stands.
     Cargo(&'static [&'static str]),
-    /// Test programs of these packages, by nextest where there is one; the text narrows them by name.
+    /// Test programs of these packages, by nextest where there is one, or only the one of this name.
     Tests(&'static [&'static str], Option<&'static str>),
 }
 
@@ -61,7 +61,8 @@ pub(crate) fn all() -> &'static [Suite] {
             suite("graph", "ops, gradients, passes, reference", Tests(&["hadal-graph"], None)),
             suite("device", "selectors and the registry", Tests(&["hadal-device"], None)),
             suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"], None)),
-            suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"], None)),
+            suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"], None))
+                .needs(&[Models]),
             suite("cpu", "the cpu backend", Tests(&["hadal-cpu"], None)),
             suite("wgpu", "the wgpu backend with all features", Tests(&["hadal-wgpu"], None))
                 .needs(&[Driver]),

@@ -103,7 +103,7 @@ fn commands(suite: &Suite, nextest: bool) -> Vec<Command> {
                 packages.iter().map(|package| format!("package({package})")).collect();
             let mut filter = packages.join(" | ");
             if let Some(part) = part {
-                filter = format!("({filter}) & test({part})");
+                filter = format!("({filter}) & binary({part})");
             }
             let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
             command.args(["--status-level", "fail", "--final-status-level", "fail", "-E", &filter]);
@@ -112,18 +112,22 @@ fn commands(suite: &Suite, nextest: bool) -> Vec<Command> {
         Runner::Tests(packages, part) => packages
             .iter()
             .map(|package| {
-                let mut command =
-                    cargo(&["test", "--no-fail-fast", "--lib", "--bins", "--tests", "-p", package]);
-                command.args(part);
+                let mut command = cargo(&["test", "--no-fail-fast", "-p", package]);
+                match part {
+                    Some(part) => command.args(["--test", part]),
+                    None => command.arg("--tests"),
+                };
                 command
             })
             .collect(),
     };
     for command in &mut commands {
         command.envs(suite.environment.iter().copied());
-        command.env("HADAL_HOME", workspace::models());
+        command.env("HADAL_HOME", workspace::models()).env("HADAL_MODELS", workspace::models());
         // A missing adapter is a failure here, and a snapshot that changed is never accepted silently.
-        command.env("HADAL_REQUIRE_WGPU", "1").env("INSTA_UPDATE", "no").env("CARGO_TERM_COLOR", "never");
+        command.env("CI", "1").env("INSTA_UPDATE", "no").env("CARGO_TERM_COLOR", "never");
+        // Keeps a layer of Mesa from complaining where there is no desktop.
+        command.env("NODEVICE_SELECT", "1");
     }
     commands
 }
@@ -196,8 +200,8 @@ mod tests {
         let suite = all().iter().find(|suite| suite.name == "cross-limits").unwrap();
         let text = describe(&commands(suite, true)[0]);
         assert!(text.contains("HADAL_WGPU_FEATURES=none"), "{text}");
-        assert!(text.ends_with("-E '(package(hadal-suite)) & test(wgpu)'"), "{text}");
+        assert!(text.ends_with("-E '(package(hadal-suite)) & binary(wgpu)'"), "{text}");
         let text = describe(&commands(suite, false)[0]);
-        assert!(text.ends_with("-p hadal-suite wgpu"), "{text}");
+        assert!(text.ends_with("-p hadal-suite --test wgpu"), "{text}");
     }
 }
