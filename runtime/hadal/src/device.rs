@@ -6,7 +6,6 @@ use crate::{Error, Result};
 use hadal_device::{Backend, Buffer, DeviceInfo, Listing, MemoryStats, Registry, Selector};
 use hadal_graph::HostTensor;
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
 /// An open device. Cloning gives another handle to the same one.
@@ -187,6 +186,6 @@ impl hadal_device::BackendFactory for Processor {
 
 /// Drives a future to its end on this thread.
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) fn block_on<T>(future: impl std::future::Future<Output = Result<T>>) -> Result<T> {
     pollster::block_on(future)
 }

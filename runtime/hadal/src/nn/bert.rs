@@ -157,14 +157,21 @@ impl Bert {
     /// `last_hidden_state` and `sentence_embedding`.
     ///
     /// Errors: none for weights that `load` accepted.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn model(&self) -> Result<Model> {
+        crate::device::block_on(self.model_async())
+    }
+
+    /// As `Bert::model`, for a browser.
+    pub async fn model_async(&self) -> Result<Model> {
         let tokens = TensorType::new(DType::I64, ["batch", "seq"]);
         let inputs = [("input_ids", tokens.clone()), ("attention_mask", tokens)];
-        Model::trace("bert", &self.device, &inputs, |x| {
+        let forward = |x: &[Tensor]| {
             let hidden = self.forward(&x[0], &x[1])?;
             let embedding = self.embedding(&hidden, &x[1])?;
             Ok(vec![("last_hidden_state", hidden), ("sentence_embedding", embedding)])
-        })
+        };
+        Model::trace_async("bert", &self.device, &inputs, forward).await
     }
 
     /// What is added to scores, `[batch, 1, 1, seq]`: negative infinity at padding.
