@@ -5,7 +5,9 @@ use hadal_device::{DeviceError, DeviceFuture, DeviceInfo, DeviceKind, Which};
 
 /// Every adapter of this machine, software ones included (see [`DeviceInfo::kind`]); their indices are what [`Which::Index`] means.
 pub fn adapters() -> DeviceFuture<'static, Vec<DeviceInfo>> {
-    Box::pin(async { Ok(enumerate().await.iter().enumerate().map(|(i, adapter)| describe(i, adapter)).collect()) })
+    Box::pin(async {
+        Ok(enumerate().await.iter().enumerate().map(|(i, adapter)| describe(i, adapter)).collect())
+    })
 }
 
 /// The adapter that `which` names, with its description. [`Which::Any`] prefers discrete GPUs, then integrated, virtual and unknown ones,
@@ -25,7 +27,8 @@ pub(crate) async fn choose(which: &Which) -> Result<(wgpu::Adapter, DeviceInfo),
     if adapters.is_empty() {
         return Err(nothing());
     }
-    let found: Vec<String> = adapters.iter().map(|(_, info)| format!("{} {}", info.id(), info.name)).collect();
+    let found: Vec<String> =
+        adapters.iter().map(|(_, info)| format!("{} {}", info.id(), info.name)).collect();
     let chosen = match which {
         Which::Any => adapters.into_iter().min_by_key(|(_, info)| preference(info.kind)),
         Which::Index(index) => adapters.into_iter().nth(*index),
@@ -42,8 +45,10 @@ pub(crate) async fn choose(which: &Which) -> Result<(wgpu::Adapter, DeviceInfo),
 }
 
 async fn enumerate() -> Vec<wgpu::Adapter> {
-    let backends =
-        wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12 | wgpu::Backends::BROWSER_WEBGPU;
+    let backends = wgpu::Backends::VULKAN
+        | wgpu::Backends::METAL
+        | wgpu::Backends::DX12
+        | wgpu::Backends::BROWSER_WEBGPU;
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
     descriptor.flags = wgpu::InstanceFlags::empty();
@@ -67,7 +72,10 @@ fn describe(index: usize, adapter: &wgpu::Adapter) -> DeviceInfo {
 
 fn preference(kind: DeviceKind) -> usize {
     use DeviceKind::*;
-    [DiscreteGpu, IntegratedGpu, VirtualGpu, Other, Cpu, Software].iter().position(|&k| k == kind).unwrap_or(usize::MAX)
+    [DiscreteGpu, IntegratedGpu, VirtualGpu, Other, Cpu, Software]
+        .iter()
+        .position(|&k| k == kind)
+        .unwrap_or(usize::MAX)
 }
 
 /// The error for a machine without any adapter.

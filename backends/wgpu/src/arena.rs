@@ -26,7 +26,9 @@ impl Arenas {
     /// An arena of at least `bytes` bytes: the smallest free one that fits, so that equal runs get the same arena again.
     pub(crate) fn lease(self: &Arc<Self>, pool: &Arc<Pool>, bytes: u64) -> Result<Lease, DeviceError> {
         let mut free = lock(&self.free);
-        let fitting = (0..free.len()).filter(|&i| free[i].bytes() >= bytes).min_by_key(|&i| (free[i].bytes(), free[i].id()));
+        let fitting = (0..free.len())
+            .filter(|&i| free[i].bytes() >= bytes)
+            .min_by_key(|&i| (free[i].bytes(), free[i].id()));
         let allocation = match fitting {
             Some(index) => free.swap_remove(index),
             None => {

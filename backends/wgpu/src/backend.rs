@@ -11,8 +11,8 @@ use crate::pool::Pool;
 use crate::scope::check;
 use crate::{adapter, transfer};
 use hadal_device::{
-    Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryStats, Rejection, Tuner, Weights,
-    Which,
+    Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryStats,
+    Rejection, Tuner, Weights, Which,
 };
 use hadal_graph::program::Program;
 use hadal_graph::{DType, HostTensor, Target};
@@ -79,14 +79,16 @@ impl WgpuBackend {
                 required_limits: limits.clone(),
                 ..Default::default()
             };
-            let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| DeviceError::Unavailable {
-                backend: "wgpu".into(),
-                reason: format!("{} refused to open: {error}", info.name),
-                hint: "update its driver, or choose another device".into(),
-            })?;
+            let (device, queue) =
+                adapter.request_device(&descriptor).await.map_err(|error| DeviceError::Unavailable {
+                    backend: "wgpu".into(),
+                    reason: format!("{} refused to open: {error}", info.name),
+                    hint: "update its driver, or choose another device".into(),
+                })?;
             info.features = feature_names(features);
             let capabilities = capabilities(&adapter.get_info(), features, &limits);
-            let context = Context::open(device, queue, info, features, limits, capabilities, options.tune).await?;
+            let context =
+                Context::open(device, queue, info, features, limits, capabilities, options.tune).await?;
             Ok(WgpuBackend { context: Arc::new(context) })
         })
     }
@@ -127,7 +129,8 @@ impl Context {
         let health = Arc::new(Health::default());
         let (on_error, on_loss) = (health.clone(), health.clone());
         device.on_uncaptured_error(Arc::new(move |error| on_error.record(&error)));
-        device.set_device_lost_callback(move |reason, message| on_loss.lose(format!("{reason:?}: {message}")));
+        device
+            .set_device_lost_callback(move |reason, message| on_loss.lose(format!("{reason:?}: {message}")));
         let descriptor = wgpu::BufferDescriptor {
             label: Some("faults"),
             size: Faults::BYTES,
@@ -169,7 +172,11 @@ impl Backend for WgpuBackend {
         &self.context.target
     }
 
-    fn prepare<'a>(&'a self, program: Arc<Program>, weights: &'a Weights) -> DeviceFuture<'a, Arc<dyn Executable>> {
+    fn prepare<'a>(
+        &'a self,
+        program: Arc<Program>,
+        weights: &'a Weights,
+    ) -> DeviceFuture<'a, Arc<dyn Executable>> {
         Box::pin(async move {
             let executable = WgpuExecutable::prepare(self.context.clone(), program, weights).await?;
             Ok(Arc::new(executable) as Arc<dyn Executable>)

@@ -71,7 +71,11 @@ pub(crate) fn feature_names(features: wgpu::Features) -> Vec<String> {
         (wgpu::Features::SUBGROUP, "subgroups"),
         (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
     ];
-    names.iter().filter(|(feature, _)| features.contains(*feature)).map(|(_, name)| name.to_string()).collect()
+    names
+        .iter()
+        .filter(|(feature, _)| features.contains(*feature))
+        .map(|(_, name)| name.to_string())
+        .collect()
 }
 
 /// The kind of hardware.

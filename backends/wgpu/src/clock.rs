@@ -34,16 +34,19 @@ impl Clock {
     }
 
     /// Submits what `recorder` holds and reads the times of all dispatches, in order. Errors: those of [`Recorder::read_back`].
-    pub(crate) async fn read(self, context: &Context, recorder: &mut Recorder) -> Result<Vec<StepTime>, DeviceError> {
+    pub(crate) async fn read(
+        self,
+        context: &Context,
+        recorder: &mut Recorder,
+    ) -> Result<Vec<StepTime>, DeviceError> {
         let period = f64::from(context.queue.get_timestamp_period());
         let mut times = Vec::with_capacity(self.passes.len());
         for (set, passes) in self.sets.iter().zip(self.passes.chunks(Clock::PASSES)) {
             let bytes = passes.len() as u64 * 16;
             let resolved = context.pool.allocate(Use::Queries, bytes)?;
             recorder.commands().resolve_query_set(set, 0..passes.len() as u32 * 2, resolved.buffer(), 0);
-            let stamps: Vec<u64> = recorder
-                .read_back(resolved.buffer(), 0, bytes, bytemuck::pod_collect_to_vec)
-                .await?;
+            let stamps: Vec<u64> =
+                recorder.read_back(resolved.buffer(), 0, bytes, bytemuck::pod_collect_to_vec).await?;
             times.extend(passes.iter().zip(stamps.chunks_exact(2)).map(|((op, variant), pair)| StepTime {
                 label: op.to_string(),
                 kernel: variant.to_string(),

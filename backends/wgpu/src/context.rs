@@ -56,7 +56,12 @@ impl Context {
     }
 
     /// A buffer with unspecified contents.
-    pub(crate) fn allocate(&self, dtype: DType, elements: usize, packed: bool) -> Result<Buffer, DeviceError> {
+    pub(crate) fn allocate(
+        &self,
+        dtype: DType,
+        elements: usize,
+        packed: bool,
+    ) -> Result<Buffer, DeviceError> {
         let stored = self.stored("allocate", dtype, packed)?;
         let allocation = self.pool.allocate(Use::Tensor, stored.bytes(dtype, elements as u64))?;
         Ok(Memory { allocation, packed }.into_buffer(dtype, elements))
@@ -66,7 +71,9 @@ impl Context {
     pub(crate) fn memory<'b>(&self, buffer: &'b Buffer) -> Result<&'b Memory, DeviceError> {
         match buffer.downcast::<Memory>() {
             Some(memory) if memory.allocation.belongs_to(&self.pool) => Ok(memory),
-            _ => Err(DeviceError::Argument(format!("{buffer:?} lives on another device than {}", self.name()))),
+            _ => {
+                Err(DeviceError::Argument(format!("{buffer:?} lives on another device than {}", self.name())))
+            }
         }
     }
 

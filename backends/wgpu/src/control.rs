@@ -34,7 +34,8 @@ pub(crate) async fn run(
                 return Err(DeviceError::Argument(format!("the branch `{}` has no predicate", step.label)));
             };
             let taken = if read_flag(frame, predicate, recorder).await? { then } else { otherwise };
-            let arguments = Arguments { bindings: frame.bindings.clone(), inputs: operands, variables: Vec::new() };
+            let arguments =
+                Arguments { bindings: frame.bindings.clone(), inputs: operands, variables: Vec::new() };
             run_child(taken, arguments, recorder).await?.outputs
         }
     };
@@ -50,10 +51,14 @@ async fn run_loop(
 ) -> Result<Vec<Buffer>, DeviceError> {
     loop {
         let bindings = frame.bindings.clone();
-        let arguments = Arguments { bindings: bindings.clone(), inputs: state.clone(), variables: Vec::new() };
+        let arguments =
+            Arguments { bindings: bindings.clone(), inputs: state.clone(), variables: Vec::new() };
         let verdict = run_child(condition, arguments, recorder).await?.outputs;
         let Some(verdict) = verdict.first() else {
-            return Err(DeviceError::Argument(format!("the loop condition `{}` has no output", condition.program.name)));
+            return Err(DeviceError::Argument(format!(
+                "the loop condition `{}` has no output",
+                condition.program.name
+            )));
         };
         if !read_flag(frame, verdict, recorder).await? {
             return Ok(state);

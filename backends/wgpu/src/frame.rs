@@ -92,7 +92,7 @@ impl<'p> Frame<'p> {
     }
 
     async fn record(&mut self, recorder: &mut Recorder) -> Result<(), DeviceError> {
-                let steps = self.part.steps(&self.prepared.program);
+        let steps = self.part.steps(&self.prepared.program);
         for (index, step) in steps.iter().enumerate() {
             match step.kernel.archetype() {
                 Archetype::Control => {
@@ -115,7 +115,8 @@ impl<'p> Frame<'p> {
         for &id in &instance.allocations[index] {
             let dtype = self.prepared.program.values[id].dtype;
             if self.values[id.index()].is_none() {
-                self.values[id.index()] = Some(context.allocate(dtype, instance.elements[id.index()], false)?);
+                self.values[id.index()] =
+                    Some(context.allocate(dtype, instance.elements[id.index()], false)?);
             }
         }
         let arena = self.arena.as_ref().and_then(|lease| lease.allocation());
@@ -135,7 +136,8 @@ impl<'p> Frame<'p> {
         let context = &self.prepared.context;
         let copy = context.allocate(buffer.dtype(), buffer.elements(), false)?;
         let (from, to) = (context.memory(buffer)?, context.memory(&copy)?);
-        let bytes = context.stored("copy", buffer.dtype(), false)?.bytes(buffer.dtype(), buffer.elements() as u64);
+        let bytes =
+            context.stored("copy", buffer.dtype(), false)?.bytes(buffer.dtype(), buffer.elements() as u64);
         recorder.copy((from.allocation.buffer(), 0), (to.allocation.buffer(), 0), bytes);
         let old = self.values[id.index()].replace(copy);
         recorder.keep(old);
@@ -153,8 +155,9 @@ impl<'p> Frame<'p> {
             None => self.values[root.index()].as_ref(),
         };
         let value = &program.values[id];
-        let buffer = buffer
-            .ok_or_else(|| DeviceError::Argument(format!("no step of `{}` writes `{}`", program.name, value.name)))?;
+        let buffer = buffer.ok_or_else(|| {
+            DeviceError::Argument(format!("no step of `{}` writes `{}`", program.name, value.name))
+        })?;
         let elements = self.prepared.elements(id, self.bindings)?;
         Ok(match (buffer.dtype(), buffer.elements()) == (value.dtype, elements) {
             true => buffer.clone(),
@@ -188,7 +191,8 @@ impl<'p> Frame<'p> {
     fn finish(self, recorder: &mut Recorder) -> Result<Results, DeviceError> {
         let program = &self.prepared.program;
         let outputs = program.outputs.iter().map(|&id| self.expose(id)).collect::<Result<Vec<_>, _>>()?;
-        let mut variables = program.variables.iter().map(|&id| self.expose(id)).collect::<Result<Vec<_>, _>>()?;
+        let mut variables =
+            program.variables.iter().map(|&id| self.expose(id)).collect::<Result<Vec<_>, _>>()?;
         for update in &program.updates {
             if let Some(variable) = variables.get_mut(update.variable) {
                 *variable = self.expose(update.value)?;

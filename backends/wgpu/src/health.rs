@@ -45,9 +45,12 @@ impl Health {
         self.alive(info)?;
         match lock(&self.uncaptured).take() {
             None => Ok(()),
-            Some(Uncaptured::OutOfMemory) => {
-                Err(DeviceError::OutOfMemory { device: name(info), requested: 0, in_use: 0, limit: String::new() })
-            }
+            Some(Uncaptured::OutOfMemory) => Err(DeviceError::OutOfMemory {
+                device: name(info),
+                requested: 0,
+                in_use: 0,
+                limit: String::new(),
+            }),
             Some(Uncaptured::Other(reason)) => {
                 Err(DeviceError::Kernel { device: name(info), op: "queued work".into(), reason })
             }

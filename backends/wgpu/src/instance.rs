@@ -104,7 +104,8 @@ impl Plan {
         kernels: &Kernels,
         launch: &Launch,
     ) -> Result<Vec<Slot>, DeviceError> {
-        let fail = |reason: String| DeviceError::Kernel { device: context.name(), op: step.label.clone(), reason };
+        let fail =
+            |reason: String| DeviceError::Kernel { device: context.name(), op: step.label.clone(), reason };
         let mut slots = Vec::with_capacity(launch.bindings.len());
         for binding in &launch.bindings {
             let slot = match binding.source {
@@ -126,12 +127,19 @@ impl Plan {
                 }
                 Source::Scratch(number) => match kernels.scratch.get(number) {
                     Some(&(offset, bytes)) => Slot { home: Home::Arena, offset, bytes },
-                    None => return Err(fail(format!("the kernel binds scratch {number}, which it did not ask for"))),
+                    None => {
+                        return Err(fail(format!(
+                            "the kernel binds scratch {number}, which it did not ask for"
+                        )));
+                    }
                 },
             };
             if slot.bytes > context.target.max_binding_bytes {
                 let limit = context.target.max_binding_bytes;
-                return Err(fail(format!("it binds {} bytes at once, and the device allows {limit}", slot.bytes)));
+                return Err(fail(format!(
+                    "it binds {} bytes at once, and the device allows {limit}",
+                    slot.bytes
+                )));
             }
             slots.push(slot);
         }
@@ -152,11 +160,12 @@ async fn dispatch(
     if workgroups == 0 {
         return Ok(None);
     }
-    let groups = fold(workgroups, context.capabilities.max_workgroups).ok_or_else(|| DeviceError::Kernel {
-        device: context.name(),
-        op: step.label.clone(),
-        reason: format!("{workgroups} workgroups are more than the device can dispatch"),
-    })?;
+    let groups =
+        fold(workgroups, context.capabilities.max_workgroups).ok_or_else(|| DeviceError::Kernel {
+            device: context.name(),
+            op: step.label.clone(),
+            reason: format!("{workgroups} workgroups are more than the device can dispatch"),
+        })?;
     let offset = parameters.len() as u64;
     for dim in &launch.params {
         parameters.extend((dim.eval(bindings)? as u32).to_le_bytes());
@@ -190,7 +199,8 @@ fn upload(context: &Context, parameters: &[u8]) -> Result<Option<Allocation>, De
         return Ok(None);
     }
     let uniforms = context.pool.allocate(Use::Uniform, parameters.len() as u64)?;
-    let (_, error) = check_now(&context.device, || context.queue.write_buffer(uniforms.buffer(), 0, parameters));
+    let (_, error) =
+        check_now(&context.device, || context.queue.write_buffer(uniforms.buffer(), 0, parameters));
     match error {
         Some(error) => Err(context.failure("kernel parameters", error)),
         None => Ok(Some(uniforms)),
@@ -208,12 +218,15 @@ impl Dispatch {
         arena: Option<&Allocation>,
         values: &[Option<Buffer>],
     ) -> Result<wgpu::BindGroup, DeviceError> {
-        let missing = || DeviceError::Argument(format!("`{}` reads a value that no step has written", self.op));
+        let missing =
+            || DeviceError::Argument(format!("`{}` reads a value that no step has written", self.op));
         let mut bound = Vec::with_capacity(self.slots.len());
         for slot in &self.slots {
             bound.push(match slot.home {
                 Home::Arena => arena.ok_or_else(missing)?,
-                Home::Value(id) => &context.memory(values[id.index()].as_ref().ok_or_else(missing)?)?.allocation,
+                Home::Value(id) => {
+                    &context.memory(values[id.index()].as_ref().ok_or_else(missing)?)?.allocation
+                }
             });
         }
         let key: Vec<u64> = bound.iter().map(|allocation| allocation.id()).collect();
@@ -223,20 +236,30 @@ impl Dispatch {
             return Ok(bind_groups[0].1.clone());
         }
         let cover = |buffer, offset, bytes| {
-            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: NonZeroU64::new(bytes) })
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer,
+                offset,
+                size: NonZeroU64::new(bytes),
+            })
         };
         let uniforms = instance.uniforms.as_ref().ok_or_else(missing)?;
-        let mut resources: Vec<wgpu::BindingResource<'_>> =
-            bound.iter().zip(&self.slots).map(|(memory, slot)| cover(memory.buffer(), slot.offset, slot.bytes)).collect();
+        let mut resources: Vec<wgpu::BindingResource<'_>> = bound
+            .iter()
+            .zip(&self.slots)
+            .map(|(memory, slot)| cover(memory.buffer(), slot.offset, slot.bytes))
+            .collect();
         resources.push(cover(uniforms.buffer(), self.parameters.0, self.parameters.1));
         if self.faults {
             resources.push(cover(&context.faults.word, 0, Faults::BYTES));
         }
-        let entries: Vec<wgpu::BindGroupEntry<'_>> =
-            (0u32..).zip(resources).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = (0u32..)
+            .zip(resources)
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
         let descriptor =
             wgpu::BindGroupDescriptor { label: None, layout: &self.pipeline.layout, entries: &entries };
-        let (bind_group, error) = check_now(&context.device, || context.device.create_bind_group(&descriptor));
+        let (bind_group, error) =
+            check_now(&context.device, || context.device.create_bind_group(&descriptor));
         if let Some(error) = error {
             return Err(context.failure(&self.op, error));
         }

@@ -82,7 +82,10 @@ mod tests {
                     let values = [0.0, 1.0, -1.0, 100.0, -128.0, 0.5, 3.0].map(|v| Scalar::new(v, dtype));
                     let tensor = HostTensor::from_scalars(dtype, [7], values).unwrap();
                     let device = to_stored(dtype, stored, tensor.bytes());
-                    assert!(device.len() % 4 == 0 && device.len() as u64 <= stored.bytes(dtype, 7), "{dtype} {stored:?}");
+                    assert!(
+                        device.len() % 4 == 0 && device.len() as u64 <= stored.bytes(dtype, 7),
+                        "{dtype} {stored:?}"
+                    );
                     let mut back = Vec::new();
                     let exact = 7 * element_bytes(dtype, stored) as usize;
                     append_canonical(dtype, stored, &device[..exact], &mut back);

@@ -32,9 +32,15 @@ impl Pipelines {
     }
 
     /// The pipeline of `launch`, a kernel of the step `op`. Errors: `Kernel` with the compiler's message, `OutOfMemory`, `Lost`.
-    pub(crate) async fn get(&self, context: &Context, launch: &Launch, op: &str) -> Result<Arc<Pipeline>, DeviceError> {
+    pub(crate) async fn get(
+        &self,
+        context: &Context,
+        launch: &Launch,
+        op: &str,
+    ) -> Result<Arc<Pipeline>, DeviceError> {
         let signature = (launch.bindings.iter().map(|b| b.read_write).collect(), launch.faults);
-        if let Some(known) = lock(&self.compiled).get(&signature).and_then(|texts| texts.get(&launch.source)) {
+        if let Some(known) = lock(&self.compiled).get(&signature).and_then(|texts| texts.get(&launch.source))
+        {
             return Ok(known.clone());
         }
         context.health.alive(&context.info)?;

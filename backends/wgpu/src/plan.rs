@@ -5,8 +5,8 @@ use crate::layout::element_bytes;
 use crate::tune;
 use hadal_device::{DeviceError, PlanStep};
 use hadal_graph::place::{Block, peak, place};
-use hadal_graph::program::{Archetype, Program, Role, Step, ValueId};
 use hadal_graph::program::split::{Limits, Piece, Pieces, SplitError, Window, split};
+use hadal_graph::program::{Archetype, Program, Role, Step, ValueId};
 use hadal_graph::{Bindings, Dim, DimError, Target};
 use hadal_shaders::{Candidate, ShaderError, candidates};
 use std::borrow::Cow;
@@ -106,7 +106,8 @@ impl Plan {
         for id in touched(program, steps).chain(added) {
             let value = &extended.values[id];
             let count = extent(&value.elements(), bindings)?;
-            elements[id.index()] = usize::try_from(count).map_err(|_| DimError::Overflow(value.elements().to_string()))?;
+            elements[id.index()] =
+                usize::try_from(count).map_err(|_| DimError::Overflow(value.elements().to_string()))?;
             let root = extended.storage(id);
             let stored = context.stored(&value.name, value.dtype, is_packed(&extended, root))?;
             let root = root.index();
@@ -179,7 +180,12 @@ impl Plan {
     }
 
     /// The plan as a table. Errors: `Dim`.
-    pub(crate) fn report(&self, program: &Program, part: Part, bindings: &Bindings) -> Result<Vec<PlanStep>, DeviceError> {
+    pub(crate) fn report(
+        &self,
+        program: &Program,
+        part: Part,
+        bindings: &Bindings,
+    ) -> Result<Vec<PlanStep>, DeviceError> {
         let rows = part.steps(program).iter().zip(&self.steps);
         rows.map(|(step, pieces)| {
             let shape = match step.writes.first() {
@@ -199,7 +205,9 @@ impl Plan {
                 label: step.label.clone(),
                 kernel,
                 shape,
-                bytes: touched.map(|&id| (self.elements[id.index()] * program.values[id].dtype.size()) as u64).sum(),
+                bytes: touched
+                    .map(|&id| (self.elements[id.index()] * program.values[id].dtype.size()) as u64)
+                    .sum(),
                 flops: step.kernel.flops(bindings)?,
                 scratch_bytes: pieces.iter().flatten().flat_map(|p| &p.scratch).map(|(_, bytes)| bytes).sum(),
                 host: pieces.is_none(),
@@ -219,7 +227,8 @@ fn choose(
     if step.kernel.archetype() == Archetype::Control {
         return Ok(None);
     }
-    let kernel_error = |reason: String| DeviceError::Kernel { device: context.name(), op: step.label.clone(), reason };
+    let kernel_error =
+        |reason: String| DeviceError::Kernel { device: context.name(), op: step.label.clone(), reason };
     let known = program.values.len();
     let Pieces { pieces, values } = cut(context, program, step, bindings).map_err(|error| match error {
         SplitError::Dim(error) => error.into(),
@@ -230,11 +239,14 @@ fn choose(
     }
     let mut kernels = Vec::with_capacity(pieces.len());
     for Piece { step, windows } in pieces {
-        let candidates = candidates(program, &step, bindings, &context.capabilities).map_err(|error| match error {
-            ShaderError::DType { op, dtype } => DeviceError::Unsupported { backend: "wgpu".into(), op, dtype },
-            ShaderError::Dim(error) => error.into(),
-            other => kernel_error(other.to_string()),
-        })?;
+        let candidates =
+            candidates(program, &step, bindings, &context.capabilities).map_err(|error| match error {
+                ShaderError::DType { op, dtype } => {
+                    DeviceError::Unsupported { backend: "wgpu".into(), op, dtype }
+                }
+                ShaderError::Dim(error) => error.into(),
+                other => kernel_error(other.to_string()),
+            })?;
         let tuned = match windows.is_empty() {
             true => tune::chosen(context, &step, bindings, &candidates),
             false => 0,
@@ -284,7 +296,8 @@ fn in_arena(program: &Program, part: Part, root: ValueId) -> bool {
     let needed_later = match part {
         Part::Run => program.values[root].role != Role::Computed,
         Part::Once => {
-            program.values[root].role != Role::Once || program.steps.iter().any(|step| step.reads.iter().any(is_root))
+            program.values[root].role != Role::Once
+                || program.steps.iter().any(|step| step.reads.iter().any(is_root))
         }
     };
     !needed_later && !program.escapes(root) && !part.steps(program).iter().any(by_host)

@@ -196,8 +196,12 @@ impl Pool {
     }
 
     fn create(&self, usage: Use, class: u64) -> Result<Block, wgpu::Error> {
-        let descriptor =
-            wgpu::BufferDescriptor { label: None, size: class, usage: usage.usages(), mapped_at_creation: false };
+        let descriptor = wgpu::BufferDescriptor {
+            label: None,
+            size: class,
+            usage: usage.usages(),
+            mapped_at_creation: false,
+        };
         let (buffer, error) = check_now(&self.device, || self.device.create_buffer(&descriptor));
         match error {
             Some(error) => Err(error),

@@ -186,7 +186,10 @@ impl Prepared {
         for &id in &program.parameters {
             let value = &program.values[id];
             let tensor = weights.get(&value.name).ok_or_else(|| {
-                DeviceError::Argument(format!("`{}` needs the parameter `{}`, which the weights lack", program.name, value.name))
+                DeviceError::Argument(format!(
+                    "`{}` needs the parameter `{}`, which the weights lack",
+                    program.name, value.name
+                ))
             })?;
             self.check_weight(id, tensor)?;
             let mut upload = |packed| {
@@ -297,9 +300,14 @@ fn upload(context: &Context, tensor: &HostTensor, packed: bool) -> Result<Buffer
 
 /// Roots of values that somebody outside the kernels sees: outputs, new values of variables, and what control steps read.
 fn leaving(program: &Program) -> Vec<ValueId> {
-    let control = program.once.iter().chain(&program.steps).filter(|step| step.kernel.archetype() == Archetype::Control);
+    let control = program
+        .once
+        .iter()
+        .chain(&program.steps)
+        .filter(|step| step.kernel.archetype() == Archetype::Control);
     let read = control.flat_map(|step| &step.reads);
-    let leaving = program.outputs.iter().chain(program.updates.iter().map(|update| &update.value)).chain(read);
+    let leaving =
+        program.outputs.iter().chain(program.updates.iter().map(|update| &update.value)).chain(read);
     leaving.map(|&id| program.storage(id)).collect()
 }
 

@@ -184,6 +184,10 @@ impl Recorder {
     }
 }
 
-fn open<'e>(encoder: &'e mut Option<wgpu::CommandEncoder>, device: &wgpu::Device) -> &'e mut wgpu::CommandEncoder {
-    encoder.get_or_insert_with(|| device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None }))
+fn open<'e>(
+    encoder: &'e mut Option<wgpu::CommandEncoder>,
+    device: &wgpu::Device,
+) -> &'e mut wgpu::CommandEncoder {
+    encoder
+        .get_or_insert_with(|| device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None }))
 }

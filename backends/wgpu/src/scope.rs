@@ -42,6 +42,9 @@ pub(crate) fn check_now<T>(device: &wgpu::Device, operation: impl FnOnce() -> T)
 
 /// Runs `operation` and gives its result with the first error it caused; in a browser, where that is not known yet, with `None`.
 #[cfg(target_arch = "wasm32")]
-pub(crate) fn check_now<T>(_device: &wgpu::Device, operation: impl FnOnce() -> T) -> (T, Option<wgpu::Error>) {
+pub(crate) fn check_now<T>(
+    _device: &wgpu::Device,
+    operation: impl FnOnce() -> T,
+) -> (T, Option<wgpu::Error>) {
     (operation(), None)
 }

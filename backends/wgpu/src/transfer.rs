@@ -17,7 +17,10 @@ pub(crate) fn write(context: &Context, dst: &Buffer, tensor: &HostTensor) -> Res
     let memory = context.memory(dst)?;
     let dtype = tensor.dtype();
     if dst.dtype() != dtype || dst.elements() != tensor.elements() {
-        return Err(DeviceError::Argument(format!("a {dtype} tensor of {} elements was written to {dst:?}", tensor.elements())));
+        return Err(DeviceError::Argument(format!(
+            "a {dtype} tensor of {} elements was written to {dst:?}",
+            tensor.elements()
+        )));
     }
     let stored = context.stored("write", dtype, memory.packed)?;
     let mut offset = 0;

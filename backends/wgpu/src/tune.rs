@@ -84,10 +84,17 @@ fn key(context: &Context, step: &Step, bindings: &Bindings, candidates: &[Candid
 }
 
 /// The position of the best of `candidates`.
-async fn choose(trial: &Trial, tuner: &Tuner, key: &str, candidates: &[Candidate]) -> Result<usize, DeviceError> {
+async fn choose(
+    trial: &Trial,
+    tuner: &Tuner,
+    key: &str,
+    candidates: &[Candidate],
+) -> Result<usize, DeviceError> {
     let names: Vec<&str> = candidates.iter().map(|c| c.variant).collect();
-    let check = |position: usize| -> DeviceFuture<'_, Verdict> { Box::pin(trial.check(&candidates[position])) };
-    let measure = |position: usize| -> DeviceFuture<'_, u64> { Box::pin(trial.measure(&candidates[position])) };
+    let check =
+        |position: usize| -> DeviceFuture<'_, Verdict> { Box::pin(trial.check(&candidates[position])) };
+    let measure =
+        |position: usize| -> DeviceFuture<'_, u64> { Box::pin(trial.measure(&candidates[position])) };
     tuner.choose(key, &names, check, measure).await
 }
 
@@ -158,7 +165,11 @@ impl Trial {
     }
 
     /// Runs a candidate on fresh copies; its results, and the times of its launches if `timed`.
-    async fn run(&self, candidate: &Candidate, timed: bool) -> Result<(Vec<Buffer>, Vec<StepTime>), DeviceError> {
+    async fn run(
+        &self,
+        candidate: &Candidate,
+        timed: bool,
+    ) -> Result<(Vec<Buffer>, Vec<StepTime>), DeviceError> {
         let Prepared { context, program, .. } = &self.prepared;
         let instance = Instance::build(context, program, Part::Run, &self.bindings, Some(candidate)).await?;
         let mut values = Vec::with_capacity(self.given.len());
@@ -170,7 +181,8 @@ impl Trial {
         let mut recorder = Recorder::new(context.clone());
         recorder.clock = timed.then(Clock::default);
         let (instance, values) = (Arc::new(instance), values.into_iter());
-        let results = frame::run_with(&self.prepared, instance, &self.bindings, values, &mut recorder).await?;
+        let results =
+            frame::run_with(&self.prepared, instance, &self.bindings, values, &mut recorder).await?;
         let times = match recorder.clock.take() {
             Some(clock) => clock.read(context, &mut recorder).await?,
             None => Vec::new(),
@@ -195,7 +207,9 @@ impl Trial {
                 let picked = |values: &[f64]| -> Vec<f64> {
                     sample.written[number].iter().filter_map(|&i| values.get(i as usize).copied()).collect()
                 };
-                if let Some(largest_error) = disagreement(buffer.dtype(), &picked(&actual), &picked(&expected), exact) {
+                if let Some(largest_error) =
+                    disagreement(buffer.dtype(), &picked(&actual), &picked(&expected), exact)
+                {
                     return Ok(Verdict::Differs { largest_error });
                 }
             }
@@ -244,7 +258,8 @@ fn isolate(program: &Program, step: &Step, reference: bool) -> Program {
     for (number, &id) in step.reads.iter().enumerate() {
         let root = program.storage(id);
         let frozen = matches!(program.values[root].role, Role::Parameter(_) | Role::Constant(_));
-        let mut value = Value { alias: roots.get(&root).copied(), name: leaf_name(number), ..program.values[id].clone() };
+        let mut value =
+            Value { alias: roots.get(&root).copied(), name: leaf_name(number), ..program.values[id].clone() };
         value.role = match (value.alias, frozen) {
             (None, true) => Role::Parameter(alone.parameters.len()),
             (None, false) if reference => Role::Input(alone.inputs.len()),

@@ -11,7 +11,8 @@ mod selector;
 mod tuner;
 
 pub use backend::{
-    Arguments, Backend, Executable, ExecutableStats, MemoryStats, PlanReport, PlanStep, Results, StepTime, Weights,
+    Arguments, Backend, Executable, ExecutableStats, MemoryStats, PlanReport, PlanStep, Results, StepTime,
+    Weights,
 };
 pub use buffer::{Buffer, Storage};
 pub use error::DeviceError;

@@ -3,7 +3,9 @@
 //! A [`Registry`] holds [`BackendFactory`]s in order of preference. It opens what a [`Selector`] names, and lists what every backend
 //! offers or why it offers nothing. It never replaces a device that was asked for by another one.
 
-use crate::{Backend, DeviceError, DeviceFuture, DeviceInfo, DeviceKind, MaybeSend, MaybeSync, Selector, Which};
+use crate::{
+    Backend, DeviceError, DeviceFuture, DeviceInfo, DeviceKind, MaybeSend, MaybeSync, Selector, Which,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -240,7 +242,9 @@ mod tests {
                     _ => 0,
                 };
                 match self.infos().into_iter().nth(index) {
-                    Some(info) => Ok(Arc::new(Opened { info, target: Target::unlimited("fake") }) as Arc<dyn Backend>),
+                    Some(info) => {
+                        Ok(Arc::new(Opened { info, target: Target::unlimited("fake") }) as Arc<dyn Backend>)
+                    }
                     None => Err(nothing_listed(self.name)),
                 }
             })

@@ -49,7 +49,9 @@ impl Selector {
 
 /// Why a text names no device.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` does not name a device: {reason}\n  hint: write `auto`, `cpu`, `wgpu`, `wgpu:1` or `wgpu:NAME`")]
+#[error(
+    "`{given}` does not name a device: {reason}\n  hint: write `auto`, `cpu`, `wgpu`, `wgpu:1` or `wgpu:NAME`"
+)]
 pub struct SelectorError {
     /// The text.
     pub given: String,

@@ -74,7 +74,9 @@ impl Tuner {
                     let reason = format!("it differs from the reference by {largest_error:e}");
                     self.reject(key, name, reason);
                 }
-                Err(error @ (DeviceError::Lost { .. } | DeviceError::OutOfMemory { .. })) => return Err(error),
+                Err(error @ (DeviceError::Lost { .. } | DeviceError::OutOfMemory { .. })) => {
+                    return Err(error);
+                }
                 Err(error) => self.reject(key, name, error.to_string()),
             }
         }
@@ -87,7 +89,9 @@ impl Tuner {
             match time {
                 Ok(time) if best.is_none_or(|(least, _)| time < least) => best = Some((time, position)),
                 Ok(_) => {}
-                Err(error @ (DeviceError::Lost { .. } | DeviceError::OutOfMemory { .. })) => return Err(error),
+                Err(error @ (DeviceError::Lost { .. } | DeviceError::OutOfMemory { .. })) => {
+                    return Err(error);
+                }
                 Err(error) => self.reject(key, candidates[position], error.to_string()),
             }
         }
@@ -172,7 +176,10 @@ mod tests {
         let tuner = Tuner::default();
         let never = |_| -> DeviceFuture<'static, u64> { now(Err(broken("measured"))) };
         let error = ready(tuner.choose("matmul", &NAMES[..2], check, never)).unwrap_err();
-        assert!(matches!(&error, DeviceError::Mismatch { reason, .. } if reason.contains("wrong-but-fast")), "{error}");
+        assert!(
+            matches!(&error, DeviceError::Mismatch { reason, .. } if reason.contains("wrong-but-fast")),
+            "{error}"
+        );
         assert_eq!(tuner.chosen("matmul"), None);
         let fails_when_timed = ready(tuner.choose("other", &NAMES, check, never)).unwrap_err();
         assert!(fails_when_timed.to_string().contains("measured"));

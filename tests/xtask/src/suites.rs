@@ -70,15 +70,12 @@ pub(crate) fn all() -> &'static [Suite] {
                 .needs(&[Driver])
                 .with(&[("HADAL_WGPU_FEATURES", "none")]),
             suite("hadal", "tensors, models, layers", Tests(&["hadal"], None)).needs(&[Driver, Models]),
-            suite("cross", "every op case on every backend", Tests(&["hadal-suite"], None))
-                .needs(&[Driver, Models]),
             suite(
-                "cross-limits",
-                "its wgpu half with WebGPU's default limits",
-                Tests(&["hadal-suite"], Some("wgpu")),
+                "cross",
+                "every op case on every backend, on wgpu with all features and with WebGPU's default limits",
+                Tests(&["hadal-suite"], None),
             )
-            .needs(&[Driver, Models])
-            .with(&[("HADAL_WGPU_FEATURES", "none")]),
+            .needs(&[Driver, Models]),
             suite("cli", "the hadal command and these tasks", Tests(&["hadal-cli", "xtask"], None))
                 .needs(&[Driver, Models]),
             suite(

@@ -50,7 +50,11 @@ fn rows(m: usize) -> Bindings {
 }
 
 fn devices() -> Vec<WgpuBackend> {
-    let open = |features| match pollster::block_on(WgpuBackend::open(Options { features, tune: true, ..Options::default() })) {
+    let open = |features| match pollster::block_on(WgpuBackend::open(Options {
+        features,
+        tune: true,
+        ..Options::default()
+    })) {
         Ok(device) => Some(device),
         Err(error) => {
             assert!(std::env::var_os("CI").is_none(), "{error}");
@@ -84,7 +88,8 @@ fn planted_faults_are_rejected_and_named() {
             wrong.variant = name;
             plant(&mut wrong);
             let tuner = Tuner::default();
-            let chosen = pollster::block_on(choose(&trial, &tuner, "matmul", &[wrong.clone(), right.clone()]));
+            let chosen =
+                pollster::block_on(choose(&trial, &tuner, "matmul", &[wrong.clone(), right.clone()]));
             assert_eq!(chosen, Ok(1), "{name}");
             let rejections = tuner.rejections();
             assert!(rejections.len() == 1 && rejections[0].candidate == name, "{rejections:?}");
@@ -109,9 +114,8 @@ fn a_tuned_program_gives_the_same_numbers_and_is_tuned_once() {
             let results = pollster::block_on(executable.run(arguments)).unwrap();
             let got = pollster::block_on(device.read(&results.outputs[0])).unwrap();
             let got: Vec<f32> = bytemuck::pod_collect_to_vec(&got);
-            let expected: Vec<f32> = (0..m * 70)
-                .map(|i| (0..k).map(|x| a[i / 70 * k + x] * b[x * 70 + i % 70]).sum())
-                .collect();
+            let expected: Vec<f32> =
+                (0..m * 70).map(|i| (0..k).map(|x| a[i / 70 * k + x] * b[x * 70 + i % 70]).sum()).collect();
             assert_eq!(got, expected, "{m}");
         }
         assert!(device.rejections().is_empty(), "{:?}", device.rejections());

@@ -12,13 +12,18 @@ fn growing_loop() -> Kernel {
     let (i, limit) = (b.input(DType::I32, [0usize; 0]), b.input(DType::I32, [0usize; 0]));
     b.input(DType::F32, ["n"]);
     let verdict = b.computed(DType::Bool, [0usize; 0]);
-    b.pointwise("less", &[i, limit], verdict, |p, r| p.push(Instr::Compare(CompareOp::Lt, r[0], r[1]), DType::Bool));
+    b.pointwise("less", &[i, limit], verdict, |p, r| {
+        p.push(Instr::Compare(CompareOp::Lt, r[0], r[1]), DType::Bool)
+    });
     b.output(verdict);
     let condition = b.build();
 
     let mut b = Builder::new("body");
-    let (i, _, cache) =
-        (b.variable(DType::I32, [0usize; 0]), b.variable(DType::I32, [0usize; 0]), b.variable(DType::F32, ["n"]));
+    let (i, _, cache) = (
+        b.variable(DType::I32, [0usize; 0]),
+        b.variable(DType::I32, [0usize; 0]),
+        b.variable(DType::F32, ["n"]),
+    );
     let w = b.parameter("w", DType::F32, [0usize; 0]);
     let next_i = b.in_place_of(i);
     b.pointwise("increment", &[i], next_i, |p, r| {
@@ -61,7 +66,8 @@ fn a_loop_costs_one_submission_an_iteration() {
         let mut submits = 0;
         for (iterations, n) in [(0, 3), (1, 5), (6, 3), (6, 1000)] {
             let before = device.memory_stats().buffers;
-            let inputs = vec![start.clone(), upload(&device, &[iterations]), upload(&device, &vec![1.0f32; n])];
+            let inputs =
+                vec![start.clone(), upload(&device, &[iterations]), upload(&device, &vec![1.0f32; n])];
             let arguments = Arguments { bindings: sizes(&[("n", n)]), inputs, ..Arguments::default() };
             let results = pollster::block_on(executable.run(arguments)).unwrap();
             let expected = 3.0 * 2f32.powi(iterations) - 2.0;
@@ -89,9 +95,13 @@ fn loops_run_side_by_side_without_sharing_intermediates() {
                 scope.spawn(move || {
                     for _ in 0..5 {
                         let n = 100 * worker as usize;
-                        let inputs =
-                            vec![upload(device, &[0i32]), upload(device, &[worker]), upload(device, &vec![1.0f32; n])];
-                        let arguments = Arguments { bindings: sizes(&[("n", n)]), inputs, ..Arguments::default() };
+                        let inputs = vec![
+                            upload(device, &[0i32]),
+                            upload(device, &[worker]),
+                            upload(device, &vec![1.0f32; n]),
+                        ];
+                        let arguments =
+                            Arguments { bindings: sizes(&[("n", n)]), inputs, ..Arguments::default() };
                         let results = pollster::block_on(executable.run(arguments)).unwrap();
                         let expected = 3.0 * 2f32.powi(worker) - 2.0;
                         assert_eq!(read::<f32>(device, &results.outputs[0]), vec![expected; n]);
@@ -119,7 +129,10 @@ fn a_branch_runs_one_side() {
         let x = b.input(DType::F32, [4usize]);
         let w = b.parameter("w", DType::F32, [4usize]);
         let (z, same) = (b.computed(DType::F32, [4usize]), b.computed(DType::F32, [4usize]));
-        let kernel = Kernel::Branch(Branch { then: side("add", BinaryOp::Add), otherwise: side("mul", BinaryOp::Mul) });
+        let kernel = Kernel::Branch(Branch {
+            then: side("add", BinaryOp::Add),
+            otherwise: side("mul", BinaryOp::Mul),
+        });
         b.control("if", kernel, vec![flag, x, w], vec![z, same]);
         b.output(z);
         b.output(same);
@@ -141,7 +154,9 @@ fn a_fault_in_a_loop_ends_it() {
         let mut b = Builder::new("always");
         let (i, _) = (b.input(DType::I32, [1usize]), b.input(DType::F32, [4usize]));
         let verdict = b.computed(DType::Bool, [1usize]);
-        b.pointwise("true", &[i], verdict, |p, r| p.push(Instr::Compare(CompareOp::Eq, r[0], r[0]), DType::Bool));
+        b.pointwise("true", &[i], verdict, |p, r| {
+            p.push(Instr::Compare(CompareOp::Eq, r[0], r[0]), DType::Bool)
+        });
         b.output(verdict);
         let condition = b.build();
         let mut b = Builder::new("body");

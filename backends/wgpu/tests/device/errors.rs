@@ -140,13 +140,20 @@ fn adapters_are_listed_and_found_by_index_and_name() {
     };
     for (index, info) in found.iter().enumerate() {
         assert_eq!(info.index, index);
-        assert_eq!(info.kind == DeviceKind::Software, info.name.contains("llvmpipe") || info.name.contains("SwiftShader"));
-        let by_name = open(Options { which: Which::Name(info.name.to_uppercase()), ..Options::default() }).unwrap();
+        assert_eq!(
+            info.kind == DeviceKind::Software,
+            info.name.contains("llvmpipe") || info.name.contains("SwiftShader")
+        );
+        let by_name =
+            open(Options { which: Which::Name(info.name.to_uppercase()), ..Options::default() }).unwrap();
         assert_eq!(by_name.info().name, info.name);
     }
     for which in [Which::Index(found.len()), Which::Name("no such adapter".into())] {
         let error = pollster::block_on(WgpuFactory.open(&which)).unwrap_err();
-        assert!(matches!(&error, DeviceError::Unavailable { hint, .. } if hint.contains(&found[0].name)), "{error}");
+        assert!(
+            matches!(&error, DeviceError::Unavailable { hint, .. } if hint.contains(&found[0].name)),
+            "{error}"
+        );
     }
 }
 

@@ -2,8 +2,8 @@
 
 use hadal_device::{Arguments, Backend, Buffer, DeviceError, Results, Weights};
 use hadal_graph::program::{
-    Affine, BinaryOp, Body, Indirect, IndexMap, Instr, Kernel, Operand, Phase, Pointwise, PointwiseProgram, Program, Reduce, ReduceOp,
-    Reg, Role, Step, Store, Update, Value, ValueId,
+    Affine, BinaryOp, Body, IndexMap, Indirect, Instr, Kernel, Operand, Phase, Pointwise, PointwiseProgram,
+    Program, Reduce, ReduceOp, Reg, Role, Step, Store, Update, Value, ValueId,
 };
 use hadal_graph::{Bindings, DType, Dim, Element, HostTensor, Scalar, Shape, Symbol};
 use hadal_wgpu::{Features, Options, WgpuBackend};
@@ -11,7 +11,10 @@ use std::sync::Arc;
 
 /// The adapter in both modes; none where the machine has no adapter, which CI does not forgive.
 pub(crate) fn devices() -> Vec<WgpuBackend> {
-    [Features::All, Features::None].into_iter().filter_map(|features| open(Options { features, ..Options::default() })).collect()
+    [Features::All, Features::None]
+        .into_iter()
+        .filter_map(|features| open(Options { features, ..Options::default() }))
+        .collect()
 }
 
 /// A device, unless the machine has none.
@@ -37,7 +40,14 @@ impl Builder {
         Builder { program: Program { name: name.into(), ..Program::default() } }
     }
 
-    fn value(&mut self, name: &str, dtype: DType, shape: Shape, role: Role, alias: Option<ValueId>) -> ValueId {
+    fn value(
+        &mut self,
+        name: &str,
+        dtype: DType,
+        shape: Shape,
+        role: Role,
+        alias: Option<ValueId>,
+    ) -> ValueId {
         self.program.values.push(Value { dtype, shape, role, alias, name: name.into() })
     }
 
@@ -212,7 +222,12 @@ pub(crate) fn read<T: Element>(device: &WgpuBackend, buffer: &Buffer) -> Vec<T> 
     bytemuck::pod_collect_to_vec(&pollster::block_on(device.read(buffer)).unwrap())
 }
 
-pub(crate) fn run(device: &WgpuBackend, program: Arc<Program>, weights: &Weights, arguments: Arguments) -> Results {
+pub(crate) fn run(
+    device: &WgpuBackend,
+    program: Arc<Program>,
+    weights: &Weights,
+    arguments: Arguments,
+) -> Results {
     let executable = pollster::block_on(device.prepare(program, weights)).unwrap();
     pollster::block_on(executable.run(arguments)).unwrap()
 }

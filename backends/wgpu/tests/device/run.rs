@@ -1,10 +1,9 @@
 //! Programs run on a device: kernels, memory, frozen tensors, state.
 
-
+use crate::programs::*;
 use hadal_device::{Arguments, Backend, DeviceError, Weights};
 use hadal_graph::program::{BinaryOp, Instr};
 use hadal_graph::{DType, HostTensor, Scalar};
-use crate::programs::*;
 
 #[test]
 fn tensors_of_every_dtype_survive_the_device() {
@@ -47,8 +46,11 @@ fn a_chain_runs_in_one_submission_for_every_size_with_the_same_kernels() {
         let mut compiled = None;
         for n in [5usize, 1000, 1, 0, 5] {
             let data: Vec<f32> = (0..n).map(|i| i as f32).collect();
-            let arguments =
-                Arguments { bindings: sizes(&[("n", n)]), inputs: vec![upload(&device, &data)], ..Arguments::default() };
+            let arguments = Arguments {
+                bindings: sizes(&[("n", n)]),
+                inputs: vec![upload(&device, &data)],
+                ..Arguments::default()
+            };
             let results = pollster::block_on(executable.run(arguments)).unwrap();
             let expected: Vec<f32> = data.iter().map(|x| x * 16.0 + 15.0).collect();
             assert_eq!(read::<f32>(&device, &results.outputs[0]), expected);
@@ -111,7 +113,9 @@ fn missing_and_misfit_parameters_are_refused() {
             let mut b = Builder::new("needs");
             let w = b.parameter("w", DType::F32, [3usize]);
             let y = b.computed(DType::F32, [3usize]);
-            b.pointwise("neg", &[w], y, |p, r| p.push(Instr::Unary(hadal_graph::program::UnaryOp::Neg, r[0]), DType::F32));
+            b.pointwise("neg", &[w], y, |p, r| {
+                p.push(Instr::Unary(hadal_graph::program::UnaryOp::Neg, r[0]), DType::F32)
+            });
             b.output(y);
             b.build()
         };
@@ -139,9 +143,17 @@ fn unique_variables_are_updated_in_place_and_shared_ones_copied() {
         b.update(0, next);
         b.update(2, new);
         let executable = pollster::block_on(device.prepare(b.build(), &Weights::new())).unwrap();
-        let start = || vec![upload(&device, &[1.0f32, 2.0, 3.0]), upload(&device, &[10.0f32; 3]), upload(&device, &[2.0f32; 3])];
+        let start = || {
+            vec![
+                upload(&device, &[1.0f32, 2.0, 3.0]),
+                upload(&device, &[10.0f32; 3]),
+                upload(&device, &[2.0f32; 3]),
+            ]
+        };
         let step = |variables| {
-            pollster::block_on(executable.run(Arguments { variables, ..Arguments::default() })).unwrap().variables
+            pollster::block_on(executable.run(Arguments { variables, ..Arguments::default() }))
+                .unwrap()
+                .variables
         };
 
         let shared = start();
@@ -178,8 +190,12 @@ fn rows_are_reduced() {
             let data: Vec<f32> = (0..rows * columns).map(|i| (i % 11) as f32).collect();
             let x = device.upload(&HostTensor::new([rows, columns], &data).unwrap()).unwrap();
             let bindings = sizes(&[("rows", rows), ("columns", columns)]);
-            let results =
-                pollster::block_on(executable.run(Arguments { bindings, inputs: vec![x], ..Arguments::default() })).unwrap();
+            let results = pollster::block_on(executable.run(Arguments {
+                bindings,
+                inputs: vec![x],
+                ..Arguments::default()
+            }))
+            .unwrap();
             let expected: Vec<f32> =
                 (0..rows).map(|r| data[r * columns..(r + 1) * columns].iter().sum()).collect();
             assert_eq!(read::<f32>(&device, &results.outputs[0]), expected);
@@ -200,8 +216,11 @@ fn more_workgroups_than_one_dimension_holds() {
         });
         b.output(y);
         let data: Vec<i32> = (0..n as i32).collect();
-        let arguments =
-            Arguments { bindings: sizes(&[("n", n)]), inputs: vec![upload(&device, &data)], ..Arguments::default() };
+        let arguments = Arguments {
+            bindings: sizes(&[("n", n)]),
+            inputs: vec![upload(&device, &data)],
+            ..Arguments::default()
+        };
         let results = run(&device, b.build(), &Weights::new(), arguments);
         let got = read::<i32>(&device, &results.outputs[0]);
         assert!(got.iter().enumerate().all(|(i, &v)| v == i as i32 + 1));

@@ -74,7 +74,12 @@ pub enum SplitError {
 /// Cuts `step` into pieces that stay within `limits`. A step that does so already is its only piece, unchanged.
 ///
 /// Errors: [`SplitError::TooLarge`], and [`SplitError::Dim`] when `sizes` leaves a size open.
-pub fn split(program: &Program, step: &Step, sizes: &Bindings, limits: &Limits) -> Result<Pieces, SplitError> {
+pub fn split(
+    program: &Program,
+    step: &Step,
+    sizes: &Bindings,
+    limits: &Limits,
+) -> Result<Pieces, SplitError> {
     let mut splitter = Splitter { program: Cow::Borrowed(program), sizes, limits };
     if step.kernel.archetype() == Archetype::Control || splitter.large(step)?.is_empty() {
         let whole = Piece { step: step.clone(), windows: BTreeMap::new() };
@@ -83,7 +88,8 @@ pub fn split(program: &Program, step: &Step, sizes: &Bindings, limits: &Limits) 
     let mut steps = Vec::new();
     splitter.cut(step.clone(), &mut steps)?;
     let pieces = steps.into_iter().map(|step| splitter.shift(step)).collect::<Result<_, _>>()?;
-    let values = splitter.program.values.iter().skip(program.values.len()).map(|(_, value)| value.clone()).collect();
+    let values =
+        splitter.program.values.iter().skip(program.values.len()).map(|(_, value)| value.clone()).collect();
     Ok(Pieces { pieces, values })
 }
 

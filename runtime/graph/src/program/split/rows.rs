@@ -3,8 +3,8 @@
 use super::hooks::Hooks;
 use super::{Axis, SplitError, Splitter, Step, ValueId};
 use crate::program::{
-    Affine, Body, IndexMap, Instr, Kernel, Operand, Phase, Pointwise, PointwiseProgram, Reduce, ReduceOp, Reg, Role,
-    Store, Value,
+    Affine, Body, IndexMap, Instr, Kernel, Operand, Phase, Pointwise, PointwiseProgram, Reduce, ReduceOp,
+    Reg, Role, Store, Value,
 };
 use crate::{DType, Dim, Shape};
 
@@ -63,7 +63,15 @@ impl Splitter<'_> {
             value = program.push(Instr::Cast(value), wide);
         }
         let whole = Step {
-            kernel: row_kernel(outer, &reduce.row, phase.op, Operand { program, value }, wide, wide, Dim::ZERO),
+            kernel: row_kernel(
+                outer,
+                &reduce.row,
+                phase.op,
+                Operand { program, value },
+                wide,
+                wide,
+                Dim::ZERO,
+            ),
             reads: [step.reads.as_slice(), before].concat(),
             writes: Vec::new(),
             label: step.label.clone(),
@@ -88,7 +96,15 @@ impl Splitter<'_> {
             program.push(Instr::Load { operand: 0, map: IndexMap::new(address), indirect: Vec::new() }, wide);
         let row = Shape::of([parts.len()]);
         pieces.push(Step {
-            kernel: row_kernel(outer, &row, phase.op, Operand { program, value }, wide, phase.dtype, Dim::ZERO),
+            kernel: row_kernel(
+                outer,
+                &row,
+                phase.op,
+                Operand { program, value },
+                wide,
+                phase.dtype,
+                Dim::ZERO,
+            ),
             reads: vec![partial],
             writes: vec![accumulator],
             label: step.label.clone(),

@@ -246,7 +246,8 @@ fn rows_that_are_too_large_are_reduced_in_parts() {
         let leaves = [("x".to_string(), data)].into();
         let expected = interpret_program(&program, &Bindings::new(), &leaves).unwrap().outputs;
         let limits = LIMITS(&bits);
-        let mut splitter = Splitter { program: Cow::Borrowed(&program), sizes: &Bindings::new(), limits: &limits };
+        let mut splitter =
+            Splitter { program: Cow::Borrowed(&program), sizes: &Bindings::new(), limits: &limits };
         let mut steps = Vec::new();
         splitter.cut(step, &mut steps).unwrap();
         let mut in_parts = splitter.program.into_owned();
