@@ -58,7 +58,7 @@ pub(crate) fn command(given: &Demo, global: &Global, out: &mut dyn Write) -> Res
     for (score, passage) in &best.found {
         writeln!(out, "  {score:.3}  {passage}")?;
     }
-    writeln!(out, "\n{} passages, embedded one by one with {}\n", passages.len(), model.graph.name)?;
+    writeln!(out, "\n{} passages, embedded one by one with {MODEL}\n", passages.len())?;
     let mut rows =
         vec![["device", "adapter", "per sentence", "dispatches", "from the reference"].map(String::from)];
     for device in &figures {

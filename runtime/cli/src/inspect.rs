@@ -85,7 +85,11 @@ fn parameters(weights: &Weights) -> BTreeMap<&'static str, (usize, u64, u64)> {
     totals
 }
 
-fn named(graph: &Graph) -> (Vec<(String, NodeId)>, Vec<(String, NodeId)>) {
+/// Values of a graph by name.
+type Named = Vec<(String, NodeId)>;
+
+/// The inputs and the outputs.
+fn named(graph: &Graph) -> (Named, Named) {
     let name = |&id: &NodeId| (graph.node(id).op.leaf_name().unwrap_or_default().to_string(), id);
     let outputs = graph.outputs.iter().map(|output| (output.name.clone(), output.node));
     (graph.inputs().iter().map(name).collect(), outputs.collect())
@@ -160,7 +164,7 @@ fn machine(
     plan: &PlanReport,
 ) -> serde_json::Value {
     let (inputs, outputs) = named(graph);
-    let values = |values: Vec<(String, NodeId)>| -> Vec<serde_json::Value> {
+    let values = |values: Named| -> Vec<serde_json::Value> {
         let describe = |(name, id): (String, NodeId)| {
             let shape: Vec<String> = graph.shape(id).iter().map(ToString::to_string).collect();
             json!({ "name": name, "dtype": graph.dtype(id).name(), "shape": shape })

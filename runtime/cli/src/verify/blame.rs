@@ -162,7 +162,7 @@ mod tests {
 
     fn judge(picks: fn(&Step) -> bool) -> Blame {
         let graph = graph();
-        let backend = Faulty::new(picks);
+        let backend = Faulty::backend(picks);
         let inputs = inputs::generate(&graph, &Bindings::new(), 1).unwrap();
         let weights = Weights::new();
         let reference = hadal::graph::reference::interpret(&graph, &inputs).unwrap();

@@ -16,7 +16,7 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
-    pub(crate) fn new(picks: fn(&Step) -> bool) -> Arc<dyn Backend> {
+    pub(crate) fn backend(picks: fn(&Step) -> bool) -> Arc<dyn Backend> {
         let sound = Device::open("cpu").unwrap().backend().unwrap().clone();
         Arc::new(Faulty { sound, picks })
     }
