@@ -5,8 +5,8 @@
 pub(crate) enum Runner {
     /// A cargo command as it stands.
     Cargo(&'static [&'static str]),
-    /// Test programs of these packages, by nextest where there is one, or only the one of this name.
-    Tests(&'static [&'static str], Option<&'static str>),
+    /// Test programs of these packages, by nextest where there is one.
+    Tests(&'static [&'static str]),
 }
 
 /// What a suite needs of the machine.
@@ -58,25 +58,24 @@ pub(crate) fn all() -> &'static [Suite] {
                 "no warning anywhere",
                 Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
             ),
-            suite("graph", "ops, gradients, passes, reference", Tests(&["hadal-graph"], None)),
-            suite("device", "selectors and the registry", Tests(&["hadal-device"], None)),
-            suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"], None)),
-            suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"], None))
+            suite("graph", "ops, gradients, passes, reference", Tests(&["hadal-graph"])),
+            suite("device", "selectors and the registry", Tests(&["hadal-device"])),
+            suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"])),
+            suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"]))
                 .needs(&[Models]),
-            suite("cpu", "the cpu backend", Tests(&["hadal-cpu"], None)),
-            suite("wgpu", "the wgpu backend with all features", Tests(&["hadal-wgpu"], None))
-                .needs(&[Driver]),
-            suite("wgpu-limits", "the same with WebGPU's default limits", Tests(&["hadal-wgpu"], None))
+            suite("cpu", "the cpu backend", Tests(&["hadal-cpu"])),
+            suite("wgpu", "the wgpu backend with all features", Tests(&["hadal-wgpu"])).needs(&[Driver]),
+            suite("wgpu-limits", "the same with WebGPU's default limits", Tests(&["hadal-wgpu"]))
                 .needs(&[Driver])
                 .with(&[("HADAL_WGPU_FEATURES", "none")]),
-            suite("hadal", "tensors, models, layers", Tests(&["hadal"], None)).needs(&[Driver, Models]),
+            suite("hadal", "tensors, models, layers", Tests(&["hadal"])).needs(&[Driver, Models]),
             suite(
                 "cross",
                 "every op case on every backend, on wgpu with all features and with WebGPU's default limits",
-                Tests(&["hadal-suite"], None),
+                Tests(&["hadal-suite"]),
             )
             .needs(&[Driver, Models]),
-            suite("cli", "the hadal command and these tasks", Tests(&["hadal-cli", "xtask"], None))
+            suite("cli", "the hadal command and these tasks", Tests(&["hadal-cli", "xtask"]))
                 .needs(&[Driver, Models]),
             suite(
                 "doc",
