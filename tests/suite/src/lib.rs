@@ -16,4 +16,4 @@ mod runner;
 pub mod tolerance;
 
 pub use case::{Case, Random, fill};
-pub use runner::{Failure, check_program, run};
+pub use runner::{Failure, check_compiled, check_program, run, run_compiled};

@@ -60,27 +60,35 @@ impl From<DeviceError> for Failure {
 
 /// Compiles a case for a device, runs it there and compares all outputs and assigned variables with the reference. Returns the program.
 pub async fn run(case: &Case, backend: &dyn Backend) -> Result<Arc<Program>, Failure> {
-    let expected = interpret(&case.graph, &case.leaves)?;
     let program = Arc::new(compile(&case.graph, backend.target())?);
+    run_compiled(case, program.clone(), backend).await?;
+    Ok(program)
+}
+
+/// Runs `program`, which should do what the graph of `case` says, on a device and compares as [`run`] does.
+pub async fn run_compiled(case: &Case, program: Arc<Program>, backend: &dyn Backend) -> Result<(), Failure> {
+    let expected = interpret(&case.graph, &case.leaves)?;
     let mut weights = Weights::new();
     for &parameter in &program.parameters {
         let name = &program.values[parameter].name;
-        weights.insert(name.clone(), case.leaves[name].clone());
+        weights.insert(name.clone(), leaf(case, name)?.clone());
     }
     let executable = backend.prepare(program.clone(), &weights).await?;
     let upload = |values: &[hadal_graph::program::ValueId]| {
-        values
-            .iter()
-            .map(|&v| backend.upload(&case.leaves[&program.values[v].name]))
-            .collect::<Result<Vec<_>, _>>()
+        let one = |&v: &_| Ok(backend.upload(leaf(case, &program.values[v].name)?)?);
+        values.iter().map(one).collect::<Result<Vec<_>, Failure>>()
     };
     let bindings = bind(&case.graph, &case.leaves)?;
-    let arguments = Arguments {
-        bindings: bindings.clone(),
-        inputs: upload(&program.inputs)?,
-        variables: upload(&program.variables)?,
-    };
+    let arguments =
+        Arguments { bindings, inputs: upload(&program.inputs)?, variables: upload(&program.variables)? };
     let results = executable.run(arguments).await?;
+    if results.outputs.len() != expected.outputs.len() {
+        return Err(Failure::Type(format!(
+            "{} results, not {}",
+            results.outputs.len(),
+            expected.outputs.len()
+        )));
+    }
     let narrowest = narrowest(case);
     for ((buffer, output), expected) in results.outputs.iter().zip(&case.graph.outputs).zip(&expected.outputs)
     {
@@ -97,26 +105,44 @@ pub async fn run(case: &Case, backend: &dyn Backend) -> Result<Arc<Program>, Fai
         let actual = typed(expected, buffer.dtype(), bytes)?;
         compare(name, &actual, expected, limit(narrowest, expected.dtype(), case.terms))?;
     }
-    Ok(program)
+    Ok(())
 }
 
 /// Compiles a case for a target, runs the program in the reference and compares it with the graph there.
 pub fn check_program(case: &Case, target: &Target) -> Result<Program, Failure> {
-    let expected = interpret(&case.graph, &case.leaves)?;
     let program = compile(&case.graph, target)?;
+    check_compiled(case, &program)?;
+    Ok(program)
+}
+
+/// Runs `program`, which should do what the graph of `case` says, in the reference and compares it with the graph there.
+pub fn check_compiled(case: &Case, program: &Program) -> Result<(), Failure> {
+    let expected = interpret(&case.graph, &case.leaves)?;
     let bindings = bind(&case.graph, &case.leaves)?;
-    let Interpretation { outputs, assigns } = interpret_program(&program, &bindings, &case.leaves)
+    let Interpretation { outputs, assigns } = interpret_program(program, &bindings, &case.leaves)
         .map_err(|error| GraphError::general(&case.name, error))?;
+    if outputs.len() != expected.outputs.len() {
+        return Err(Failure::Type(format!("{} results, not {}", outputs.len(), expected.outputs.len())));
+    }
     let narrowest = narrowest(case);
     for ((actual, output), expected) in outputs.iter().zip(&case.graph.outputs).zip(&expected.outputs) {
         compare(&output.name, actual, expected, limit(narrowest, expected.dtype(), case.terms))?;
     }
-    for (name, actual) in &assigns {
-        if let Some((_, expected)) = expected.assigns.iter().find(|(n, _)| n == name) {
-            compare(name, actual, expected, limit(narrowest, expected.dtype(), case.terms))?;
-        }
+    for (name, expected) in &expected.assigns {
+        // A variable that a program does not update keeps its value.
+        let actual = match assigns.iter().find(|(n, _)| n == name) {
+            Some((_, actual)) => actual,
+            None => leaf(case, name)?,
+        };
+        compare(name, actual, expected, limit(narrowest, expected.dtype(), case.terms))?;
     }
-    Ok(program)
+    Ok(())
+}
+
+/// The tensor of a leaf.
+fn leaf<'c>(case: &'c Case, name: &str) -> Result<&'c HostTensor, Failure> {
+    let missing = || Failure::Type(format!("the case `{}` has no tensor for `{name}`", case.name));
+    case.leaves.get(name).ok_or_else(missing)
 }
 
 /// The float dtype of a case with the fewest digits.
