@@ -37,6 +37,10 @@ pub(crate) async fn tune(
     bindings: &Bindings,
 ) -> Result<(), DeviceError> {
     let Some(tuner) = &context.tuner else { return Ok(()) };
+    // What is wrong with a program at these sizes is for its instance to say; no step of it is tried.
+    if program.validate_at(bindings).is_err() {
+        return Ok(());
+    }
     for step in part.steps(program) {
         if !is_hot(step) {
             continue;

@@ -67,7 +67,22 @@ fn devices() -> Vec<WgpuBackend> {
 /// A planted fault, and what the tuner must say about it.
 type Fault = (&'static str, fn(&mut Candidate), &'static str);
 
-const FAULTS: [Fault; 4] = [
+/// Another result than the sum of products, in the text of a contraction.
+fn finish_with(candidate: &mut Candidate, result: &str) {
+    let source = &mut candidate.launches[0].source;
+    let wrong = source.replace("let acc = sum;", &format!("let acc = {result};"));
+    assert_ne!(*source, wrong, "the text has no place for this fault");
+    *source = wrong;
+}
+
+const FAULTS: [Fault; 7] = [
+    ("wrong arithmetic", |c| finish_with(c, "sum + Acc(0.01)"), "differs"),
+    ("a wrong last row", |c| finish_with(c, "select(sum, Acc(), m == rows() - 1u)"), "differs"),
+    (
+        "wrong last columns",
+        |c| finish_with(c, "select(sum, Acc(), n >= columns() - columns() % 4u)"),
+        "differs",
+    ),
     ("swapped sizes", |c| c.launches[0].params.reverse(), "differs"),
     ("missing tiles", |c| c.launches[0].workgroups = Dim::ONE, "differs"),
     ("no text", |c| c.launches[0].source = "fn main() { nonsense }".into(), "failed on"),
@@ -96,6 +111,27 @@ fn planted_faults_are_rejected_and_named() {
             assert!(rejections[0].reason.contains(reason), "{name}: {}", rejections[0].reason);
             let only_wrong = pollster::block_on(choose(&trial, &Tuner::default(), "matmul", &[wrong]));
             assert!(matches!(only_wrong, Err(DeviceError::Mismatch { .. })), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_was_tuned_serves_its_class_of_shapes_alone() {
+    for device in devices() {
+        let context = device.context();
+        let program = matmul();
+        let step = &program.steps[0];
+        let key_of = |m: usize, label: &str| {
+            let bindings = rows(m);
+            let mut found = candidates(&program, step, &bindings, &context.capabilities).unwrap();
+            found[0].launches[0].source += label;
+            key(context, step, &bindings, &found)
+        };
+        let known = key_of(130, "");
+        assert!(known.contains(&context.name()), "{known}");
+        assert_eq!(known, key_of(131, ""));
+        for other in [key_of(3, ""), key_of(128, ""), key_of(300, ""), key_of(130, "// another kernel")] {
+            assert_ne!(known, other);
         }
     }
 }
