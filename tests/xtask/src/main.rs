@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cargo xtask demo [QUESTION]` | builds the release binary, fetches the model, runs `hadal demo` |
 //! | `cargo xtask test [SUITE…]` | installs what the tests need, runs every suite (or the named ones), prints how long each took |
+//! | `cargo xtask browser` | runs the smoke test in a headless Chromium |
 //! | `cargo xtask suites` | names the suites |
 //!
 //! Installing uses the machine's own clients (`apt-get`, `rustup`) and only where they may run without asking a question. What cannot be
@@ -12,6 +13,7 @@
 //! Models are fetched by the `hadal` binary itself (`hadal pull`), so a test and a user take the same path. They lie in
 //! `target/models`, or where `HADAL_HOME` points.
 
+mod browser;
 mod demo;
 mod driver;
 mod install;
@@ -25,7 +27,7 @@ mod workspace;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | suites\n  hint: `cargo xtask suites` names the suites";
+const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser | suites\n  hint: `cargo xtask suites` names the suites";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {
@@ -41,6 +43,7 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
     match arguments.split_first().map(|(command, rest)| (command.as_str(), rest)) {
         Some(("demo", question)) => demo::run(question),
         Some(("test", names)) => test::run(names),
+        Some(("browser", [])) => browser::run(),
         Some(("suites", [])) => {
             for suite in suites::all() {
                 println!("{:<14} {}", suite.name, suite.purpose);

@@ -88,6 +88,13 @@ pub(crate) fn all() -> &'static [Suite] {
                 Cargo(&["check", "-p", "hadal", "--target", crate::wasm::TARGET]),
             )
             .needs(&[Wasm]),
+            suite(
+                "browser-parts",
+                "its graphs, and what it must not contain",
+                Tests(&["hadal-browser-smoke"]),
+            ),
+            suite("browser", "both backends in a headless Chromium", Cargo(&["xtask", "browser"]))
+                .needs(&[Wasm]),
         ]
     }
 }

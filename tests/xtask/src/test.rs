@@ -119,7 +119,10 @@ fn commands(suite: &Suite, nextest: bool) -> Vec<Command> {
         command.envs(suite.environment.iter().copied());
         command.env("HADAL_HOME", workspace::models()).env("HADAL_MODELS", workspace::models());
         // A missing adapter is a failure here, and a snapshot that changed is never accepted silently.
-        command.env("CI", "1").env("INSTA_UPDATE", "no").env("CARGO_TERM_COLOR", "never");
+        if matches!(suite.runner, Runner::Tests(_)) {
+            command.env("CI", "1");
+        }
+        command.env("INSTA_UPDATE", "no").env("CARGO_TERM_COLOR", "never");
         // Keeps a layer of Mesa from complaining where there is no desktop.
         command.env("NODEVICE_SELECT", "1");
     }
