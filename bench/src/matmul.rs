@@ -1,7 +1,8 @@
 //! f32 matrix product beside the crate `gemm`.
 
 use crate::timing::{median, time};
-use hadal::{DType, Device, Graph, HostTensor, Model, Tensor};
+use hadal::graph::Graph;
+use hadal::{DType, Device, HostTensor, Model, Tensor};
 use std::collections::BTreeMap;
 
 pub fn run(n: usize, backend: &str, rounds: usize) -> anyhow::Result<()> {
@@ -15,7 +16,7 @@ pub fn run(n: usize, backend: &str, rounds: usize) -> anyhow::Result<()> {
     let weights = BTreeMap::from([("b".to_string(), HostTensor::new([n, n], &right)?)]);
     let device = Device::open(backend)?;
     let model = Model::new(graph, weights)?.to(&device)?;
-    let input = Tensor::from_host(&device, HostTensor::new([n, n], &left)?)?;
+    let input = Tensor::from_host(&device, &HostTensor::new([n, n], &left)?)?;
     let mut out = vec![0f32; n * n];
     let peer = backend.starts_with("cpu");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());

@@ -16,8 +16,8 @@ pub fn run(model: &Path, backend: &str, batch: usize, tokens: usize, runs: usize
     })?;
     let Some(prepared) = prepared else { return Ok(()) };
     let ids: Vec<i64> = (0..batch * tokens).map(|i| 1000 + (i as i64 * 7919) % 20000).collect();
-    let ids = Tensor::from_host(&device, HostTensor::new([batch, tokens], &ids)?)?;
-    let mask = Tensor::from_host(&device, HostTensor::new([batch, tokens], &vec![1i64; batch * tokens])?)?;
+    let ids = Tensor::from_host(&device, &HostTensor::new([batch, tokens], &ids)?)?;
+    let mask = Tensor::from_host(&device, &HostTensor::new([batch, tokens], &vec![1i64; batch * tokens])?)?;
     let mut times = Vec::new();
     for run in 0..runs + 2 {
         let elapsed = time(|| {

@@ -83,7 +83,7 @@ mod tests {
                     let tensor = HostTensor::from_scalars(dtype, [7], values).unwrap();
                     let device = to_stored(dtype, stored, tensor.bytes());
                     assert!(
-                        device.len() % 4 == 0 && device.len() as u64 <= stored.bytes(dtype, 7),
+                        device.len().is_multiple_of(4) && device.len() as u64 <= stored.bytes(dtype, 7),
                         "{dtype} {stored:?}"
                     );
                     let mut back = Vec::new();

@@ -232,7 +232,7 @@ mod tests {
     fn classes_waste_at_most_a_quarter() {
         for bytes in (1..5_000_000u64).step_by(997) {
             let class = size_class(bytes);
-            assert!(class >= bytes && class % 4 == 0 && size_class(class) == class, "{bytes}");
+            assert!(class >= bytes && class.is_multiple_of(4) && size_class(class) == class, "{bytes}");
             assert!(class <= (bytes + bytes / 4).max(bytes + 256), "{bytes} {class}");
         }
     }

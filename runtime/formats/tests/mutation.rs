@@ -243,7 +243,7 @@ fn convolutional() -> hadal_formats::onnx::proto::ModelProto {
             node("Slice", &["s", "from", "to", "axes"], &["cut"], vec![]),
             node("Pad", &["cut", "pads"], &["wide"], vec![("mode", Attr::Text("constant"))]),
             node("TopK", &["wide", "k"], &["best", "which"], vec![]),
-            node("Constant", &[], &["small"], vec![("value", Attr::Tensor(floats("", &[1], &[0.5])))]),
+            node("Constant", &[], &["small"], vec![("value", Attr::Tensor(floats("", &[1], &[0.5]).into()))]),
             node("Div", &["best", "small"], &["d"], vec![]),
             node("Split", &["d"], &["a", "b"], vec![("axis", Attr::Int(1))]),
             node("Range", &["start", "limit", "step"], &["positions"], vec![]),

@@ -37,7 +37,7 @@ fn shape_arithmetic_makes_no_nodes() {
     let imported = import(&model(
         17,
         vec![
-            node("Constant", &[], &["two"], vec![("value", Attr::Tensor(ints("", &[2])))]),
+            node("Constant", &[], &["two"], vec![("value", Attr::Tensor(ints("", &[2]).into()))]),
             node("Shape", &["x"], &["shape"], vec![]),
             node("Gather", &["shape", "i0"], &["batch"], vec![]),
             node("Slice", &["shape", "one", "two"], &["seq"], vec![]),

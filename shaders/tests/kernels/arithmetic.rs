@@ -317,7 +317,8 @@ fn float_binary_functions() {
             tolerance,
         );
     }
-    let comparisons: [(CompareOp, &dyn Fn(&f64, &f64) -> bool); 6] = [
+    type Comparison<'a> = (CompareOp, &'a dyn Fn(&f64, &f64) -> bool);
+    let comparisons: [Comparison<'_>; 6] = [
         (CompareOp::Eq, &|a, b| a == b),
         (CompareOp::Ne, &|a, b| a != b),
         (CompareOp::Lt, &|a, b| a < b),

@@ -67,7 +67,7 @@ fn gather_by_wide_index_and_its_fault() {
     for (bad, faults) in [(false, false), (true, true)] {
         let mut case = Case::new();
         let table = noise(5 * 8, 5);
-        let mut picks = vec![4i128, 0, 2, 2, 1];
+        let mut picks = [4i128, 0, 2, 2, 1];
         if bad {
             picks[1] = -1;
         }

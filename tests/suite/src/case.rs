@@ -84,7 +84,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -93,7 +93,7 @@ impl Random {
 
     /// A number in `0..n`; `n` is not 0.
     pub fn below(&mut self, n: usize) -> usize {
-        ((self.next() >> 33) as usize) % n
+        ((self.bits() >> 33) as usize) % n
     }
 
     /// One of a few.

@@ -10,7 +10,7 @@ pub(crate) enum Attr {
     Float(f32),
     Text(&'static str),
     Ints(Vec<i64>),
-    Tensor(TensorProto),
+    Tensor(Box<TensorProto>),
 }
 
 /// A node with attributes.
@@ -21,7 +21,7 @@ pub(crate) fn node(op: &str, inputs: &[&str], outputs: &[&str], attributes: Vec<
             Attr::Float(f) => (proto.r#type, proto.f) = (1, Some(f)),
             Attr::Int(i) => (proto.r#type, proto.i) = (2, Some(i)),
             Attr::Text(s) => (proto.r#type, proto.s) = (3, Some(s.as_bytes().to_vec().into())),
-            Attr::Tensor(t) => (proto.r#type, proto.t) = (4, Some(Box::new(t))),
+            Attr::Tensor(t) => (proto.r#type, proto.t) = (4, Some(t)),
             Attr::Ints(ints) => (proto.r#type, proto.ints) = (7, ints),
         }
         proto

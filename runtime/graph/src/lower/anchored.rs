@@ -46,8 +46,8 @@ impl Lowering<'_> {
         // A batch axis along which the right operand does not change is more rows of the left one.
         let invariant = self.invariant_axes(group, b);
         let mut domain = Domain::default();
-        for axis in 0..batch {
-            domain.push(if invariant[axis] { M } else { BATCH }, extent(a, axis));
+        for (axis, &same) in invariant.iter().enumerate().take(batch) {
+            domain.push(if same { M } else { BATCH }, extent(a, axis));
         }
         domain.push(M, extent(a, batch));
         domain.push(N, extent(b, batch + 1));

@@ -146,10 +146,11 @@ fn split(
                 break;
             }
             // The axis reaches over this extent: split it so that its inner part fits.
-            if let Some(inner) = extents[target].exact_div(&quotient) {
-                if !inner.is(1) && domain[axis].exact_div(&inner).is_some_and(|outer| !outer.is(1)) {
-                    wanted = Unsplit::SplitAxis { axis, inner };
-                }
+            if let Some(inner) = extents[target].exact_div(&quotient)
+                && !inner.is(1)
+                && domain[axis].exact_div(&inner).is_some_and(|outer| !outer.is(1))
+            {
+                wanted = Unsplit::SplitAxis { axis, inner };
             }
         }
         if !placed {

@@ -108,11 +108,11 @@ impl<'a, 's> Expression<'a, 's> {
                 Err(Stop::Cut(id))
             };
         }
-        if let Some(value) = self.scope.lowering.value(id) {
-            if !(self.scope.members)(id) {
-                let address = linear(graph.shape(id), at, rank);
-                return Ok(self.load(value, address, cx, graph.dtype(id)));
-            }
+        if let Some(value) = self.scope.lowering.value(id)
+            && !(self.scope.members)(id)
+        {
+            let address = linear(graph.shape(id), at, rank);
+            return Ok(self.load(value, address, cx, graph.dtype(id)));
         }
         let node = graph.node(id);
         let dtype = graph.dtype(id);
@@ -255,11 +255,11 @@ impl<'a, 's> Expression<'a, 's> {
             }
             source = graph.node(source).inputs[0];
         }
-        if let Some(value) = self.scope.lowering.value(source) {
-            if !(self.scope.members)(source) {
-                let address = linear(graph.shape(id), at, self.rank());
-                return Ok(self.load(value, address, cx, graph.dtype(source)));
-            }
+        if let Some(value) = self.scope.lowering.value(source)
+            && !(self.scope.members)(source)
+        {
+            let address = linear(graph.shape(id), at, self.rank());
+            return Ok(self.load(value, address, cx, graph.dtype(source)));
         }
         match reshape(graph.shape(id), graph.shape(input), at, &self.domain) {
             Ok(from) => self.eval(input, &from, cx),
@@ -315,10 +315,10 @@ impl<'a, 's> Expression<'a, 's> {
 
     /// A square is cheaper as a product.
     fn binary(&mut self, op: BinaryOp, a: Reg, b: Reg, dtype: DType) -> Reg {
-        if let (BinaryOp::Pow, Instr::Const(exponent)) = (op, &self.program.instrs[b].instr) {
-            if exponent.to_f64() == 2.0 {
-                return self.program.push(Instr::Binary(BinaryOp::Mul, a, a), dtype);
-            }
+        if let (BinaryOp::Pow, Instr::Const(exponent)) = (op, &self.program.instrs[b].instr)
+            && exponent.to_f64() == 2.0
+        {
+            return self.program.push(Instr::Binary(BinaryOp::Mul, a, a), dtype);
         }
         self.program.push(Instr::Binary(op, a, b), dtype)
     }

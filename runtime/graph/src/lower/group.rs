@@ -265,10 +265,10 @@ impl Grouping {
     fn place_elementwise(&mut self, id: NodeId, facts: &Facts<'_>, target: &Target) {
         let mut candidates: Vec<usize> = Vec::new();
         for source in &facts.sources[id.index()] {
-            if let Some(group) = self.of[source.node.index()] {
-                if !candidates.contains(&group) {
-                    candidates.push(group);
-                }
+            if let Some(group) = self.of[source.node.index()]
+                && !candidates.contains(&group)
+            {
+                candidates.push(group);
             }
         }
         // A group with an anchor or rows first: its hook saves a whole round trip.
@@ -423,23 +423,23 @@ impl Grouping {
         if let Kind::Anchored { epilogue: false, .. } = a.kind {
             return;
         }
-        if let Kind::Row { input, axes } = &a.kind {
-            if !is_trailing(axes, input.rank()) {
-                return;
-            }
+        if let Kind::Row { input, axes } = &a.kind
+            && !is_trailing(axes, input.rank())
+        {
+            return;
         }
         // What one reads of the other must be whole, and no third group may lie between.
         for (group, against) in [(home, other), (other, home)] {
             for &node in &self.groups[group].nodes {
                 for source in &facts.sources[node.index()] {
-                    match self.of[source.node.index()] {
-                        Some(g) if g == against => {
-                            if !source.whole || facts.cut.contains(&source.node) {
-                                return;
-                            }
-                        }
-                        Some(g) if g != group && self.depends(g, against, facts) => return,
-                        _ => {}
+                    let torn = !source.whole || facts.cut.contains(&source.node);
+                    let stops = match self.of[source.node.index()] {
+                        Some(g) if g == against => torn,
+                        Some(g) => g != group && self.depends(g, against, facts),
+                        None => false,
+                    };
+                    if stops {
+                        return;
                     }
                 }
             }

@@ -56,6 +56,9 @@ struct Memory<'a> {
     arrays: HashMap<ValueId, Array>,
 }
 
+/// What a region's program returns: its outputs, and the new values of variables by their numbers.
+type Nested = (Vec<Array>, Vec<(usize, Array)>);
+
 /// Register values, each over the whole domain.
 struct Registers {
     extents: Vec<usize>,
@@ -180,11 +183,7 @@ impl<'a> Memory<'a> {
     }
 
     /// Outputs and updates of a region's program on its inputs or variables.
-    fn nested(
-        &self,
-        region: &Program,
-        arguments: &[Array],
-    ) -> Result<(Vec<Array>, Vec<(usize, Array)>), OpError> {
+    fn nested(&self, region: &Program, arguments: &[Array]) -> Result<Nested, OpError> {
         let leaves = if region.variables.is_empty() { &region.inputs } else { &region.variables };
         let frozen = region.parameters.iter().map(|&p| {
             let name = &region.values[p].name;

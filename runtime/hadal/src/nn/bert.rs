@@ -50,7 +50,7 @@ impl BertConfig {
     pub fn from_json(text: &str) -> Result<BertConfig> {
         let config: BertConfig = serde_json::from_str(text)
             .map_err(|e| Error::Weights(format!("this is not the configuration of a BERT: {e}")))?;
-        if config.num_attention_heads == 0 || config.hidden_size % config.num_attention_heads != 0 {
+        if config.num_attention_heads == 0 || !config.hidden_size.is_multiple_of(config.num_attention_heads) {
             return Err(Error::Weights(format!(
                 "{} attention heads do not divide a hidden size of {}",
                 config.num_attention_heads, config.hidden_size

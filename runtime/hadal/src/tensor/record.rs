@@ -1,7 +1,7 @@
 //! From tensors to a graph.
 
 use super::Tensor;
-use super::node::{Node, Source, State};
+use super::node::{Source, State};
 use crate::Result;
 use hadal_graph::op::{Input, Op, Parameter, Variable as VariableOp};
 use hadal_graph::{Graph, NodeId};
@@ -170,5 +170,5 @@ pub(crate) fn locate(graph: &mut Graph, locations: &[(NodeId, &'static Location<
 
 /// What distinguishes a tensor from all others as long as it lives.
 pub(crate) fn address(tensor: &Tensor) -> usize {
-    Arc::as_ptr(&tensor.0) as *const Node as usize
+    Arc::as_ptr(&tensor.0).addr()
 }

@@ -5,8 +5,10 @@ use crate::program::{
 use crate::{DType, Shape};
 use std::collections::BTreeSet;
 
-const LIMITS: fn(&dyn Fn(&Program, ValueId) -> u64) -> Limits<'_> =
-    |element_bits| Limits { bytes: 1024, alignment: 256, element_bits };
+/// Limits small enough that the programs here need pieces.
+fn limits(element_bits: &dyn Fn(&Program, ValueId) -> u64) -> Limits<'_> {
+    Limits { bytes: 1024, alignment: 256, element_bits }
+}
 
 fn value(program: &mut Program, shape: impl Into<Shape>) -> ValueId {
     let (dtype, role, alias) = (DType::F32, Role::Computed, None);
@@ -65,7 +67,7 @@ fn check(from: &[usize], to: &[usize], map: IndexMap) -> Vec<Piece> {
     let kernel = Kernel::Pointwise(Pointwise { domain, body: Body { program: body, stores } });
     let step = Step { kernel, reads: vec![x], writes: vec![y], label: "copy".into() };
     let bits = |_: &Program, _| 32;
-    let pieces = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap().pieces;
+    let pieces = split(&program, &step, &Bindings::new(), &limits(&bits)).unwrap().pieces;
     let together: Vec<_> = pieces.iter().flat_map(|piece| work(&piece.step, &piece.windows)).collect();
     let expected = work(&step, &BTreeMap::new());
     assert_eq!(together.len(), expected.len(), "nothing is computed twice");
@@ -142,7 +144,7 @@ fn a_contraction_is_cut_where_its_operands_are_large() {
     let step = Step { kernel, reads: vec![a, b], writes: vec![c], label: "matmul".into() };
     let bits = |_: &Program, _| 32;
     // A row of B's window is as long as B's, so B has to fit while C is cut along both axes.
-    let limits = Limits { bytes: 3072, ..LIMITS(&bits) };
+    let limits = Limits { bytes: 3072, ..limits(&bits) };
     let pieces = split(&program, &step, &Bindings::new(), &limits).unwrap().pieces;
     let mut cells = 0;
     for piece in &pieces {
@@ -168,7 +170,7 @@ fn what_is_needed_whole_is_refused() {
         Kernel::Pointwise(Pointwise { domain: Shape::from([4usize]), body: Body { program: body, stores } });
     let step = Step { kernel, reads: vec![table], writes: vec![y], label: "gather".into() };
     let bits = |_: &Program, _| 32;
-    let error = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap_err();
+    let error = split(&program, &step, &Bindings::new(), &limits(&bits)).unwrap_err();
     assert!(matches!(&error, SplitError::TooLarge { bytes: 4000, limit: 1024, .. }), "{error}");
 }
 
@@ -235,7 +237,7 @@ fn rows_that_are_too_large_are_reduced_in_parts() {
         program.output_shapes = vec![shape, Shape::from([rows])];
         program.steps = vec![step.clone()];
         let bits = |_: &Program, _| 32;
-        let Pieces { pieces, values } = split(&program, &step, &Bindings::new(), &LIMITS(&bits)).unwrap();
+        let Pieces { pieces, values } = split(&program, &step, &Bindings::new(), &limits(&bits)).unwrap();
         assert!(pieces.len() > 4 && !values.is_empty());
         for window in pieces.iter().flat_map(|piece| piece.windows.values()) {
             assert!((window.end - window.start) * 4 <= 1024);
@@ -245,7 +247,7 @@ fn rows_that_are_too_large_are_reduced_in_parts() {
         let data = HostTensor::from_scalars(DType::F32, [rows, length], data).unwrap();
         let leaves = [("x".to_string(), data)].into();
         let expected = interpret_program(&program, &Bindings::new(), &leaves).unwrap().outputs;
-        let limits = LIMITS(&bits);
+        let limits = limits(&bits);
         let mut splitter =
             Splitter { program: Cow::Borrowed(&program), sizes: &Bindings::new(), limits: &limits };
         let mut steps = Vec::new();
