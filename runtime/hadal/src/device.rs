@@ -145,43 +145,8 @@ fn registry() -> Registry {
     #[cfg(feature = "wgpu")]
     let registry = registry.with(hadal_wgpu::WgpuFactory);
     #[cfg(feature = "cpu")]
-    let registry = registry.with(Processor);
+    let registry = registry.with(hadal_cpu::CpuFactory);
     registry
-}
-
-/// The cpu backend: one device, this machine's processor.
-#[cfg(feature = "cpu")]
-struct Processor;
-
-#[cfg(feature = "cpu")]
-impl hadal_device::BackendFactory for Processor {
-    fn name(&self) -> &str {
-        "cpu"
-    }
-
-    fn list(&self) -> hadal_device::DeviceFuture<'_, Vec<DeviceInfo>> {
-        Box::pin(async { Ok(vec![hadal_cpu::CpuBackend::new().info().clone()]) })
-    }
-
-    fn open<'a>(
-        &'a self,
-        which: &'a hadal_device::Which,
-    ) -> hadal_device::DeviceFuture<'a, Arc<dyn Backend>> {
-        use hadal_device::Which;
-        Box::pin(async move {
-            let backend: Arc<dyn Backend> = Arc::new(hadal_cpu::CpuBackend::new());
-            let name = backend.info().name.to_lowercase();
-            match which {
-                Which::Any | Which::Index(0) => Ok(backend),
-                Which::Name(part) if name.contains(&part.to_lowercase()) => Ok(backend),
-                other => Err(hadal_device::DeviceError::Unavailable {
-                    backend: "cpu".into(),
-                    reason: format!("there is one cpu device, `{name}`, and `{other}` is not it"),
-                    hint: "use `cpu`".into(),
-                }),
-            }
-        })
-    }
 }
 
 /// Drives a future to its end on this thread.
