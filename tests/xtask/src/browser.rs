@@ -50,7 +50,8 @@ fn find() -> Result<Tools> {
         bail!("rustc lacks the target {}", wasm::TARGET);
     }
     let node = || succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
-    if !node() && !(install::apt(&["nodejs", "npm"]) && node()) {
+    let ready = node() || (install::apt(&["nodejs", "npm"]) && node());
+    if !ready {
         bail!("there is no node with npm");
     }
     let chromium = || CHROMIUMS.iter().map(PathBuf::from).find(|program| program.is_file());

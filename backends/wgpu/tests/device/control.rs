@@ -2,8 +2,8 @@
 
 use crate::programs::*;
 use hadal_device::{Arguments, Backend, DeviceError, Weights};
-use hadal_graph::DType;
 use hadal_graph::program::{BinaryOp, Branch, CompareOp, Instr, Kernel, Loop, Program};
+use hadal_graph::{DType, HostTensor, Scalar};
 use std::sync::Arc;
 
 /// State `[i, limit, cache]`; while `i < limit`: `cache[..] = cache * w`, `i += 1`.
@@ -24,7 +24,7 @@ fn growing_loop() -> Kernel {
         b.variable(DType::I32, [0usize; 0]),
         b.variable(DType::F32, ["n"]),
     );
-    let w = b.parameter("w", DType::F32, [0usize; 0]);
+    let w = b.constant(HostTensor::scalar(DType::F32, Scalar::Float(2.0)));
     let next_i = b.in_place_of(i);
     b.pointwise("increment", &[i], next_i, |p, r| {
         let one = constant(p, 1.0, DType::I32);
@@ -33,7 +33,7 @@ fn growing_loop() -> Kernel {
     let twice = b.computed(DType::F32, ["n"]);
     b.pointwise("mul", &[cache, w], twice, |p, r| binary(p, BinaryOp::Mul, r[0], r[1]));
     let next_cache = b.in_place_of(cache);
-    b.pointwise("copy", &[twice], next_cache, |_, r| r[0]);
+    b.pointwise("copy", &[twice, cache], next_cache, |_, r| r[0]);
     b.update(0, next_i);
     b.update(2, next_cache);
     Kernel::Loop(Loop { condition, body: b.build() })
@@ -153,7 +153,7 @@ fn a_fault_in_a_loop_ends_it() {
     for device in devices() {
         let mut b = Builder::new("always");
         let (i, _) = (b.input(DType::I32, [1usize]), b.input(DType::F32, [4usize]));
-        let verdict = b.computed(DType::Bool, [1usize]);
+        let verdict = b.computed(DType::Bool, [0usize; 0]);
         b.pointwise("true", &[i], verdict, |p, r| {
             p.push(Instr::Compare(CompareOp::Eq, r[0], r[0]), DType::Bool)
         });
