@@ -18,6 +18,9 @@ const KEYS: Class = 2;
 const HEAD: Class = 3;
 const VALUE: Class = 4;
 
+/// Prints an operand over a view of the domain, and says which register holds it.
+type Build<'b> = dyn Fn(&mut Expression<'_, '_>, &View<'_>) -> Result<usize, Stop> + 'b;
+
 /// What stopped a hook, and the classes of its domain.
 type Stopped = (Stop, Vec<Class>);
 
@@ -130,14 +133,13 @@ impl Lowering<'_> {
     }
 
     /// The common part of matrix multiplication and convolution. `a`, `b` and `c` say where operands and result lie in their hooks' domains.
-    #[allow(clippy::type_complexity)]
     fn emit_contraction(
         &mut self,
         group: usize,
         anchor: NodeId,
         mut domain: Domain,
-        a: &dyn Fn(&mut Expression<'_, '_>, &View<'_>) -> Result<usize, Stop>,
-        b: &dyn Fn(&mut Expression<'_, '_>, &View<'_>) -> Result<usize, Stop>,
+        a: &Build<'_>,
+        b: &Build<'_>,
         c: &dyn Fn(&View<'_>) -> Vec<Coordinate>,
     ) -> Result<(), Stop> {
         let roots = self.roots(group);
@@ -149,7 +151,7 @@ impl Lowering<'_> {
             let b = operand(&mut scope, domain, &[BATCH, K, N], b)?;
             let classes = [BATCH, M, N];
             let seeds = [(anchor, c(&domain.view(&classes)))];
-            let epilogue = self.epilogue(&mut scope, domain, &classes, group, &seeds, &roots, &roots)?;
+            let epilogue = self.epilogue(&mut scope, domain, &classes, group, &seeds, &roots)?;
             let shape = |class| domain.view(&[class]).shape();
             let contract = Contract {
                 batch: shape(BATCH),
@@ -214,7 +216,7 @@ impl Lowering<'_> {
             let classes = [BATCH, QUERIES, VALUE];
             let view = domain.view(&classes);
             let seeds: Vec<_> = result.iter().map(|&r| (r, with(&view, [queries, value]))).collect();
-            let epilogue = self.epilogue(&mut scope, domain, &classes, group, &seeds, &stored, &roots)?;
+            let epilogue = self.epilogue(&mut scope, domain, &classes, group, &seeds, &stored)?;
             let attention = Attention {
                 batch: domain.view(&[BATCH]).shape(),
                 queries: q_shape[batch].clone(),
@@ -272,7 +274,7 @@ impl Lowering<'_> {
             })?;
             let view = domain.view(&[outer]);
             let seeds = [(anchor, positions.iter().map(|&p| view.coordinate(p)).collect())];
-            let per_row = Some(self.epilogue(&mut scope, domain, &[outer], group, &seeds, &roots, &roots)?);
+            let per_row = Some(self.epilogue(&mut scope, domain, &[outer], group, &seeds, &roots)?);
             let phases = vec![Phase { op: op.op, operand, dtype }];
             let reduce = Reduce {
                 outer: view.shape(),
@@ -302,7 +304,7 @@ impl Lowering<'_> {
             let mut scope = StepScope { lowering: self, members: &members, reads: Vec::new() };
             let operand = operand(&mut scope, domain, &classes, &|e, view| e.node(x, &view.coordinates()))?;
             let seeds = [(anchor, domain.view(&classes).coordinates())];
-            let epilogue = self.epilogue(&mut scope, domain, &classes, group, &seeds, &roots, &roots)?;
+            let epilogue = self.epilogue(&mut scope, domain, &classes, group, &seeds, &roots)?;
             let scan = Scan {
                 outer: domain.view(&[outer]).shape(),
                 length: shape[op.axis].clone(),
@@ -319,7 +321,6 @@ impl Lowering<'_> {
     }
 
     /// Prints what follows the archetype's results, which lie at `seeds` and are its accumulators.
-    #[allow(clippy::too_many_arguments)]
     fn epilogue(
         &self,
         scope: &mut StepScope<'_>,
@@ -328,7 +329,6 @@ impl Lowering<'_> {
         group: usize,
         seeds: &[(NodeId, Vec<Coordinate>)],
         roots: &[NodeId],
-        targets: &[NodeId],
     ) -> Result<Body, Stopped> {
         let view = domain.view(classes);
         let place = |root: NodeId| self.forward(root, group, seeds, &view.extents()).ok_or(Stop::Cut(root));
@@ -340,7 +340,7 @@ impl Lowering<'_> {
             Some((_, Ok(at))) => Ok(at.clone()),
             _ => Err(Stop::Cut(root)),
         };
-        let stores = on(classes, expression.stores(roots, targets, &find))?;
+        let stores = on(classes, expression.stores(roots, &self.roots(group), &find))?;
         Ok(Body { program: expression.program, stores })
     }
 
@@ -380,12 +380,11 @@ impl Lowering<'_> {
 }
 
 /// Prints one operand over the axes of `classes`.
-#[allow(clippy::type_complexity)]
 pub(super) fn operand(
     scope: &mut StepScope<'_>,
     domain: &Domain,
     classes: &[Class],
-    build: &dyn Fn(&mut Expression<'_, '_>, &View<'_>) -> Result<usize, Stop>,
+    build: &Build<'_>,
 ) -> Result<Operand, Stopped> {
     let view = domain.view(classes);
     let mut expression = Expression::new(scope, view.extents());
