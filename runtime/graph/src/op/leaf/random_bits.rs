@@ -56,8 +56,8 @@ pub(crate) fn random_word(key: [u32; 2], element: usize) -> u32 {
     philox([(element / 4) as u32, 0, 0, 0], key)[element % 4]
 }
 
-/// One block of Philox4x32-10.
-fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+/// One block of Philox4x32-10: four random words of a counter and a key. Whatever draws on the host draws with this function too.
+pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let first = u64::from(counter[0]) * 0xD251_1F53;
         let second = u64::from(counter[2]) * 0xCD9E_8D57;
