@@ -15,17 +15,51 @@ use crate::{Error, Result};
 use hadal_graph::NodeId;
 use hadal_graph::gradient::differentiate;
 use hadal_graph::op::Op;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::Location;
 
 /// The gradients of a loss with respect to the variables that it depends on.
 #[derive(Clone, Debug)]
 pub struct Gradients {
     loss: Tensor,
-    by_variable: HashMap<u64, Tensor>,
+    /// In the order in which variables were made, so that what is recorded over all gradients is one graph each time.
+    by_variable: BTreeMap<u64, Tensor>,
 }
 
 impl Gradients {
+    /// Gradients that were made another way: sums over micro-batches, means over devices. Errors: a gradient of another type than its
+    /// variable's.
+    #[track_caller]
+    pub fn of(loss: Tensor, gradients: impl IntoIterator<Item = (Variable, Tensor)>) -> Result<Gradients> {
+        let mut all = Gradients { loss, by_variable: BTreeMap::new() };
+        for (variable, gradient) in gradients {
+            all.set(&variable, gradient)?;
+        }
+        Ok(all)
+    }
+
+    /// All gradients, in the order in which their variables were made.
+    pub fn tensors(&self) -> impl ExactSizeIterator<Item = &Tensor> {
+        self.by_variable.values()
+    }
+
+    /// Replaces every gradient by `f` of it, in the order of [`Gradients::tensors`]. Errors: those of `f`; a result of another type.
+    #[track_caller]
+    pub fn map(&mut self, mut f: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<()> {
+        for gradient in self.by_variable.values_mut() {
+            let mapped = f(gradient)?;
+            if mapped.ty() != gradient.ty() {
+                return Err(Error::argument(format!(
+                    "a gradient that is {} was mapped to {}",
+                    gradient.ty(),
+                    mapped.ty()
+                )));
+            }
+            *gradient = mapped;
+        }
+        Ok(())
+    }
+
     /// The gradient with respect to a variable; `None` if the loss does not depend on it.
     pub fn get(&self, variable: &Variable) -> Option<&Tensor> {
         self.by_variable.get(&variable.id())
@@ -171,7 +205,7 @@ impl Tensor {
         let gradients = differentiate(&mut graph, &[(root, seed_id)], &leaves)?;
         let roots: Vec<NodeId> = gradients.iter().flatten().copied().collect();
         let mut tensors = replay(&graph, &roots, &mut known, self.device(), location)?.into_iter();
-        let mut by_variable: HashMap<u64, Tensor> = HashMap::new();
+        let mut by_variable: BTreeMap<u64, Tensor> = BTreeMap::new();
         for ((variable, _), gradient) in variables.iter().zip(&gradients) {
             let Some(gradient) = gradient.and_then(|_| tensors.next()) else { continue };
             // Two versions of one variable in one expression: their gradients add up.
@@ -187,5 +221,5 @@ impl Tensor {
 
 struct History {
     nodes: Vec<Tensor>,
-    gradients: HashMap<u64, Tensor>,
+    gradients: BTreeMap<u64, Tensor>,
 }
