@@ -4,6 +4,7 @@
 //! reference interpreter within the one table of [tolerances](tolerance::tolerance). The runner is asynchronous, so a browser can drive it too.
 //!
 //! - [`cases`] is the library of op cases: dtypes, ranks, empty tensors, views, odd sizes.
+//! - [`gradients`] is the library of gradients: every differentiable op against central differences, and on every backend.
 //! - [`random`] makes graphs of many mixed ops from a seed.
 //! - [`coverage`] counts what programs exercised, so that a suite that misses an archetype or a primitive fails.
 #![forbid(unsafe_code)]
@@ -11,6 +12,7 @@
 mod case;
 pub mod cases;
 pub mod coverage;
+pub mod gradients;
 pub mod random;
 mod runner;
 pub mod tolerance;
