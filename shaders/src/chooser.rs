@@ -80,6 +80,13 @@ pub(crate) fn contract(shape: &ContractShape, capabilities: &Capabilities) -> Ve
             true => ["contract/register_8x8_m", "contract/register_8x8_n"],
             false => ["contract/register_8x8_n", "contract/register_8x8_m"],
         };
+        // A larger tile reads less, but compiles three times as long.
+        if shape.vector && shape.rows >= 256 && shape.columns >= 256 && shape.depth >= 64 {
+            variants.push(match shape.rows > 2 * shape.columns {
+                true => "contract/register_16x16_m",
+                false => "contract/register_16x16_n",
+            });
+        }
         if shape.vector && shape.rows > 4 && shape.columns > 4 {
             variants.extend(registers);
         }

@@ -96,11 +96,16 @@ impl Contraction {
         hooks.set("sizes", text.trim_end());
 
         let (template, workgroups) = match variant {
-            "contract/register_8x8_n" | "contract/register_8x8_m" => {
+            "contract/register_8x8_n"
+            | "contract/register_8x8_m"
+            | "contract/register_16x16_n"
+            | "contract/register_16x16_m" => {
                 let (m, n) = if variant.ends_with('n') { (1, 8) } else { (8, 1) };
-                hooks.set("constants", format!("const LANES_M: u32 = {m}u;\nconst LANES_N: u32 = {n}u;"));
-                let strips = groups_of(rows, 8 * m) * groups_of(columns, 8 * n);
-                (include_str!("../kernels/contract_register_8x8.wgsl"), batches * strips)
+                let tile = if variant.contains("16x16") { 16 } else { 8 };
+                let lanes = format!("const LANES_M: u32 = {m}u;\nconst LANES_N: u32 = {n}u;");
+                hooks.set("constants", format!("{lanes}\nconst TILE: u32 = {tile}u;"));
+                let strips = groups_of(rows, tile * m) * groups_of(columns, tile * n);
+                (include_str!("../kernels/contract_register.wgsl"), batches * strips)
             }
             "contract/register_1x8" => {
                 let strips = batches * rows * groups_of(columns, 8);

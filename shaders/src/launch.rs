@@ -16,7 +16,7 @@ pub struct Capabilities {
     pub max_invocations: u32,
     /// Bytes of workgroup memory.
     pub workgroup_memory: u32,
-    /// Storage buffers that one kernel may bind.
+    /// Storage buffers that one kernel may bind for values. A kernel that reports faults binds one more.
     pub max_storage_buffers: u32,
     /// Workgroups in one dimension of a dispatch.
     pub max_workgroups: u32,

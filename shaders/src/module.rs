@@ -251,7 +251,7 @@ impl<'a> Module<'a> {
         mut hooks: Hooks,
         workgroups: Dim,
     ) -> Result<Launch, ShaderError> {
-        let needed = self.slots.len() + self.faults as usize;
+        let needed = self.slots.len();
         let limit = self.capabilities.max_storage_buffers as usize;
         if needed > limit {
             return Err(ShaderError::Bindings { op: self.step.label.clone(), needed, limit });

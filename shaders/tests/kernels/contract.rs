@@ -91,15 +91,25 @@ fn check(product: Product, dtype: DType, to: DType, tolerance: f64) -> Vec<&'sta
 #[test]
 fn sizes_around_a_tile_in_every_layout() {
     let mut variants = BTreeSet::new();
-    for (m, n, k) in
-        [(1, 1, 1), (3, 5, 7), (8, 8, 4), (9, 7, 5), (64, 64, 16), (65, 66, 17), (68, 132, 36), (7, 200, 33)]
-    {
+    for (m, n, k) in [
+        (1, 1, 1),
+        (3, 5, 7),
+        (8, 8, 4),
+        (9, 7, 5),
+        (64, 64, 16),
+        (65, 66, 17),
+        (68, 132, 36),
+        (7, 200, 33),
+        (257, 259, 66),
+    ] {
         for transposed in [(false, false), (false, true), (true, false), (true, true)] {
             let product = Product { batch: 2, m, n, k, transposed, symbolic: m % 4 != 0 };
             variants.extend(check(product, DType::F32, DType::F32, 1e-5));
         }
     }
-    for variant in ["register_8x8_n", "register_8x8_m", "register_1x8", "scalar", "tiled_64x64"] {
+    for variant in
+        ["register_16x16_n", "register_8x8_n", "register_8x8_m", "register_1x8", "scalar", "tiled_64x64"]
+    {
         assert!(
             variants.contains(format!("contract/{variant}").as_str()),
             "{variant} never ran: {variants:?}"

@@ -46,7 +46,7 @@ pub(crate) fn capability_sets() -> Vec<(&'static str, Capabilities)> {
         subgroups: None,
         max_invocations: 256,
         workgroup_memory: 16384,
-        max_storage_buffers: 8,
+        max_storage_buffers: 7,
         software: false,
         ..full.clone()
     };

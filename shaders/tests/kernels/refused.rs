@@ -43,7 +43,7 @@ fn double_precision() {
 fn more_bindings_than_the_device_has() {
     let mut case = Case::new();
     let kernel = sum(&mut case, DType::F32, 8);
-    assert_eq!(error(&case, kernel), ShaderError::Bindings { op: "case".into(), needed: 9, limit: 8 });
+    assert_eq!(error(&case, kernel), ShaderError::Bindings { op: "case".into(), needed: 9, limit: 7 });
 }
 
 #[test]

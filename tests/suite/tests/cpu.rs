@@ -28,6 +28,12 @@ fn op_cases() {
 }
 
 #[test]
+fn large_tensors() {
+    check(cases::large::cases(&hadal_graph::DType::ALL).unwrap());
+    check([cases::large::above_most_adapters().unwrap()]);
+}
+
+#[test]
 fn random_graphs() {
     check((0..500).map(|seed| random::graph(seed, 24, true).unwrap()));
 }

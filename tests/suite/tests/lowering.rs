@@ -1,6 +1,7 @@
 //! Random graphs through the compiler alone: the program interpreter against the graph interpreter.
 
 use hadal_graph::Target;
+use hadal_graph::op::Op;
 use hadal_suite::{cases, check_program, coverage, random};
 
 #[test]
@@ -45,12 +46,14 @@ fn op_cases_lower_to_programs_that_mean_the_same() {
 }
 
 #[test]
-fn the_suite_reaches_every_archetype_hook_and_primitive() {
+fn the_suite_reaches_every_archetype_hook_and_op() {
     let mut coverage = coverage::Coverage::default();
     let random = (0..400).map(|seed| random::graph(seed, 24, true).unwrap());
     for case in cases::all(&hadal_graph::DType::ALL).unwrap().into_iter().chain(random) {
         coverage.graph(&case.graph);
         coverage.program(&hadal_graph::compile(&case.graph, &Target::unlimited("wide")).unwrap());
     }
-    assert_eq!(coverage.missing(coverage::Coverage::archetypes_and_hooks()), [] as [&str; 0]);
+    let ops: Vec<String> = Op::NAMES.iter().map(|name| format!("op/{name}")).collect();
+    let wanted = coverage::Coverage::archetypes_and_hooks().into_iter().chain(ops.iter().map(String::as_str));
+    assert_eq!(coverage.missing(wanted), [] as [&str; 0]);
 }

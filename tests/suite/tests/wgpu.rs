@@ -5,8 +5,8 @@ use hadal_suite::{Case, cases, random};
 use hadal_wgpu::{Features, Options, WgpuBackend};
 
 /// The backend; `None` at home where there is no adapter. In CI that is a failure.
-fn open(features: Features) -> Option<WgpuBackend> {
-    match pollster::block_on(WgpuBackend::open(Options { features, ..Options::default() })) {
+fn open(options: Options) -> Option<WgpuBackend> {
+    match pollster::block_on(WgpuBackend::open(options)) {
         Ok(backend) => Some(backend),
         Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
         Err(error) => {
@@ -16,8 +16,12 @@ fn open(features: Features) -> Option<WgpuBackend> {
     }
 }
 
-fn check(features: Features, all: impl IntoIterator<Item = Case>) {
-    let Some(backend) = open(features) else { return };
+fn with(features: Features) -> Options {
+    Options { features, ..Options::default() }
+}
+
+fn check(options: Options, all: impl IntoIterator<Item = Case>) {
+    let Some(backend) = open(options) else { return };
     let mut failures = Vec::new();
     let mut count = 0;
     for case in all {
@@ -37,27 +41,40 @@ fn check(features: Features, all: impl IntoIterator<Item = Case>) {
 
 #[test]
 fn op_cases_with_all_features() {
-    check(Features::All, cases::all(&cases::EVERYWHERE).unwrap());
+    check(with(Features::All), cases::all(&cases::EVERYWHERE).unwrap());
 }
 
 #[test]
 fn op_cases_with_no_features() {
-    check(Features::None, cases::all(&cases::EVERYWHERE).unwrap());
+    check(with(Features::None), cases::all(&cases::EVERYWHERE).unwrap());
 }
 
 #[test]
 fn random_graphs_with_all_features() {
-    check(Features::All, (0..500).map(|seed| random::graph(seed, 24, false).unwrap()));
+    check(with(Features::All), (0..500).map(|seed| random::graph(seed, 24, false).unwrap()));
 }
 
 #[test]
 fn random_graphs_with_no_features() {
-    check(Features::None, (0..100).map(|seed| random::graph(seed, 24, false).unwrap()));
+    check(with(Features::None), (0..500).map(|seed| random::graph(seed, 24, false).unwrap()));
+}
+
+#[test]
+fn tensors_above_one_binding() {
+    for features in [Features::All, Features::None] {
+        let options = Options { max_binding_bytes: Some(cases::large::BINDING), ..with(features) };
+        check(options, cases::large::cases(&cases::EVERYWHERE).unwrap());
+    }
+}
+
+#[test]
+fn a_tensor_above_what_adapters_bind() {
+    check(with(Features::All), [cases::large::above_most_adapters().unwrap()]);
 }
 
 #[test]
 fn a_slice_past_the_end_at_run_time_is_an_error() {
-    let Some(backend) = open(Features::All) else { return };
+    let Some(backend) = open(with(Features::All)) else { return };
     let case = |n: usize| {
         Case::new("slice to a symbolic length", &[("n", n)], |g| {
             let table = g.parameter("table", hadal_graph::DType::F32, [5, 2])?;

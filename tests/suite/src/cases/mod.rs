@@ -1,9 +1,11 @@
 //! The library of op cases.
 
+mod composite;
 mod contraction;
 mod control;
 mod elementwise;
 mod fused;
+pub mod large;
 mod movement;
 mod reduction;
 
@@ -35,6 +37,7 @@ pub fn all(dtypes: &[DType]) -> Result<Vec<Case>, GraphError> {
     movement::cases(dtypes, &mut cases)?;
     reduction::cases(dtypes, &mut cases)?;
     contraction::cases(dtypes, &mut cases)?;
+    composite::cases(dtypes, &mut cases)?;
     fused::cases(dtypes, &mut cases)?;
     control::cases(&mut cases)?;
     Ok(cases)

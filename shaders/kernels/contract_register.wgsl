@@ -1,5 +1,5 @@
-// Contraction with an 8x8 tile of C in the registers of each thread and no workgroup memory. A workgroup is a strip of LANES_M by
-// LANES_N tiles, so that its threads share what they read of one operand.
+// Contraction with a tile of C in the registers of each thread, 8x8 or 16x16, and no workgroup memory. A workgroup is a strip of
+// LANES_M by LANES_N tiles, so that its threads share what they read of one operand.
 
 //: hook bindings
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -11,6 +11,8 @@
 //: hook constants
 const LANES_M: u32 = 1u;
 const LANES_N: u32 = 8u;
+// Rows and columns of a thread's tile: 8 or 16.
+const TILE: u32 = 8u;
 //: end
 const WORKGROUP: u32 = LANES_M * LANES_N;
 
@@ -202,14 +204,80 @@ fn outer_multiply_add(a: Acc4, b: Acc4, sum: Block) -> Block {
     return Block(sum.x + a.x * b, sum.y + a.y * b, sum.z + a.z * b, sum.w + a.w * b);
 }
 
+// Four rows of the tile, 16 columns or the first 8 of them.
+struct Panel {
+    b0: Block,
+    b1: Block,
+    b2: Block,
+    b3: Block,
+}
+
+// Rows k to k + 3 of B and the columns of the tile; k + 3 is inside.
+fn load_b_panel(batch: u32, k: u32, n: u32) -> Panel {
+    var b = Panel();
+    b.b0 = load_b_block(batch, k, n);
+    b.b1 = load_b_block(batch, k, n + 4u);
+    if TILE == 16u {
+        b.b2 = load_b_block(batch, k, n + 8u);
+        b.b3 = load_b_block(batch, k, n + 12u);
+    }
+    return b;
+}
+
+// a · b + sum.
+fn panel_multiply_add(a: Block, b: Panel, sum: Panel) -> Panel {
+    var c = sum;
+    c.b0 = block_multiply_add(a, b.b0, sum.b0);
+    c.b1 = block_multiply_add(a, b.b1, sum.b1);
+    if TILE == 16u {
+        c.b2 = block_multiply_add(a, b.b2, sum.b2);
+        c.b3 = block_multiply_add(a, b.b3, sum.b3);
+    }
+    return c;
+}
+
+// The products of a column of A and row k of B, added to sums.
+fn edge_multiply_add(a: Acc4, batch: u32, k: u32, n: u32, sum: Panel) -> Panel {
+    var c = sum;
+    c.b0 = outer_multiply_add(a, edge_b_row(batch, k, n), sum.b0);
+    c.b1 = outer_multiply_add(a, edge_b_row(batch, k, n + 4u), sum.b1);
+    if TILE == 16u {
+        c.b2 = outer_multiply_add(a, edge_b_row(batch, k, n + 8u), sum.b2);
+        c.b3 = outer_multiply_add(a, edge_b_row(batch, k, n + 12u), sum.b3);
+    }
+    return c;
+}
+
+const VECTORS: u32 = TILE / 4u;
+
+// The tile by rows. Stores go through it, so that the epilogue is compiled once.
+var<private> sums: array<Acc4, TILE * VECTORS>;
+
+fn keep_block(row: u32, column: u32, block: Block) {
+    let first = row * VECTORS + column;
+    sums[first] = block.x;
+    sums[first + VECTORS] = block.y;
+    sums[first + 2u * VECTORS] = block.z;
+    sums[first + 3u * VECTORS] = block.w;
+}
+
+fn keep_panel(row: u32, panel: Panel) {
+    keep_block(row, 0u, panel.b0);
+    keep_block(row, 1u, panel.b1);
+    if TILE == 16u {
+        keep_block(row, 2u, panel.b2);
+        keep_block(row, 3u, panel.b3);
+    }
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let strips_m = (rows() + 8u * LANES_M - 1u) / (8u * LANES_M);
-    let strips_n = (columns() + 8u * LANES_N - 1u) / (8u * LANES_N);
+    let strips_m = (rows() + TILE * LANES_M - 1u) / (TILE * LANES_M);
+    let strips_n = (columns() + TILE * LANES_N - 1u) / (TILE * LANES_N);
     let strip = group.x + group.y * groups.x;
     if strip >= batches() * strips_m * strips_n {
         return;
@@ -218,45 +286,43 @@ fn main(
     // Written so that a compiler sees which coordinate all threads of a workgroup share.
     let lane_m = select(local / LANES_N, 0u, LANES_M == 1u);
     let lane_n = select(local % LANES_N, 0u, LANES_N == 1u);
-    let m = (strip / strips_n % strips_m * LANES_M + lane_m) * 8u;
-    let n = (strip % strips_n * LANES_N + lane_n) * 8u;
+    let m = (strip / strips_n % strips_m * LANES_M + lane_m) * TILE;
+    let n = (strip % strips_n * LANES_N + lane_n) * TILE;
     if m >= rows() || n >= columns() {
         return;
     }
-    var c00 = Block();
-    var c01 = Block();
-    var c10 = Block();
-    var c11 = Block();
+    var c0 = Panel();
+    var c1 = Panel();
+    var c2 = Panel();
+    var c3 = Panel();
     let whole = depth() & 0xfffffffcu;
     for (var k = 0u; k < whole; k += 4u) {
-        let b0 = load_b_block(batch, k, n);
-        let b1 = load_b_block(batch, k, n + 4u);
-        let a0 = load_a_block(batch, m, k);
-        c00 = block_multiply_add(a0, b0, c00);
-        c01 = block_multiply_add(a0, b1, c01);
-        let a1 = load_a_block(batch, m + 4u, k);
-        c10 = block_multiply_add(a1, b0, c10);
-        c11 = block_multiply_add(a1, b1, c11);
+        let b = load_b_panel(batch, k, n);
+        c0 = panel_multiply_add(load_a_block(batch, m, k), b, c0);
+        c1 = panel_multiply_add(load_a_block(batch, m + 4u, k), b, c1);
+        if TILE == 16u {
+            c2 = panel_multiply_add(load_a_block(batch, m + 8u, k), b, c2);
+            c3 = panel_multiply_add(load_a_block(batch, m + 12u, k), b, c3);
+        }
     }
     if !WHOLE_DEPTH {
         for (var k = whole; k < depth(); k++) {
-            let b0 = edge_b_row(batch, k, n);
-            let b1 = edge_b_row(batch, k, n + 4u);
-            let a0 = edge_a_column(batch, m, k);
-            let a1 = edge_a_column(batch, m + 4u, k);
-            c00 = outer_multiply_add(a0, b0, c00);
-            c01 = outer_multiply_add(a0, b1, c01);
-            c10 = outer_multiply_add(a1, b0, c10);
-            c11 = outer_multiply_add(a1, b1, c11);
+            c0 = edge_multiply_add(edge_a_column(batch, m, k), batch, k, n, c0);
+            c1 = edge_multiply_add(edge_a_column(batch, m + 4u, k), batch, k, n, c1);
+            if TILE == 16u {
+                c2 = edge_multiply_add(edge_a_column(batch, m + 8u, k), batch, k, n, c2);
+                c3 = edge_multiply_add(edge_a_column(batch, m + 12u, k), batch, k, n, c3);
+            }
         }
     }
-    // Through an array, so that the epilogue is compiled once.
-    var sums = array<Acc4, 16>(
-        c00.x, c01.x, c00.y, c01.y, c00.z, c01.z, c00.w, c01.w,
-        c10.x, c11.x, c10.y, c11.y, c10.z, c11.z, c10.w, c11.w,
-    );
-    let count = min(8u, rows() - m) * 2u;
+    keep_panel(0u, c0);
+    keep_panel(4u, c1);
+    if TILE == 16u {
+        keep_panel(8u, c2);
+        keep_panel(12u, c3);
+    }
+    let count = min(TILE, rows() - m) * VECTORS;
     for (var r = 0u; r < count; r++) {
-        store_row(batch, m + r / 2u, n + (r & 1u) * 4u, sums[r]);
+        store_row(batch, m + r / VECTORS, n + r % VECTORS * 4u, sums[r]);
     }
 }
