@@ -2,12 +2,19 @@
 
 use crate::ops::Number;
 use crate::simd::multiversion;
+use gemm_common::Parallelism;
 
 /// Strides of a matrix in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Strides {
     pub(crate) row: isize,
     pub(crate) column: isize,
+}
+
+impl Strides {
+    fn transposed(self) -> Strides {
+        Strides { row: self.column, column: self.row }
+    }
 }
 
 /// A type whose matrices can be multiplied.
@@ -28,27 +35,31 @@ pub(crate) trait Gemm: Copy + Default + Send + Sync + 'static {
 }
 
 macro_rules! float {
-    ($t:ty) => {
+    ($t:ty, $kernel:path) => {
         impl Gemm for $t {
             unsafe fn gemm(
-                (m, n, k): (usize, usize, usize),
-                (c, cs): (*mut Self, Strides),
+                (mut m, mut n, k): (usize, usize, usize),
+                (c, mut cs): (*mut Self, Strides),
                 accumulate: bool,
-                (a, a_s): (*const Self, Strides),
-                (b, bs): (*const Self, Strides),
+                (mut a, mut a_s): (*const Self, Strides),
+                (mut b, mut bs): (*const Self, Strides),
                 threads: usize,
             ) {
-                #[cfg(not(target_arch = "wasm32"))]
-                let parallelism =
-                    if threads > 1 { gemm::Parallelism::Rayon(threads) } else { gemm::Parallelism::None };
-                #[cfg(target_arch = "wasm32")]
-                let parallelism = {
-                    let _ = threads;
-                    gemm::Parallelism::None
-                };
-                // SAFETY: the caller's promise.
+                // The kernels prefer a `C` that is contiguous along its columns: C = A · B is also Cᵀ = Bᵀ · Aᵀ.
+                if cs.column.abs() < cs.row.abs() {
+                    (m, n, a, b) = (n, m, b, a);
+                    (cs, a_s, bs) = (cs.transposed(), bs.transposed(), a_s.transposed());
+                }
+                // And an `A` whose columns follow each other.
+                if a_s.column < 0 && k > 0 {
+                    let last = k as isize - 1;
+                    a = a.wrapping_offset(last * a_s.column);
+                    b = b.wrapping_offset(last * bs.row);
+                    (a_s.column, bs.row) = (-a_s.column, -bs.row);
+                }
+                // SAFETY: the caller's promise; the same elements are read and written as in the order given.
                 unsafe {
-                    gemm::gemm(
+                    $kernel()(
                         m,
                         n,
                         k,
@@ -67,15 +78,25 @@ macro_rules! float {
                         false,
                         false,
                         false,
-                        parallelism,
+                        parallelism(threads),
                     )
                 }
             }
         }
     };
 }
-float!(f32);
-float!(f64);
+float!(f32, gemm_f32::gemm::f32::get_gemm_fn);
+float!(f64, gemm_f64::gemm::f64::get_gemm_fn);
+
+#[cfg(not(target_arch = "wasm32"))]
+fn parallelism(threads: usize) -> Parallelism {
+    if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None }
+}
+
+#[cfg(target_arch = "wasm32")]
+fn parallelism(_threads: usize) -> Parallelism {
+    Parallelism::None
+}
 
 macro_rules! integer {
     ($($t:ty),*) => {$(
