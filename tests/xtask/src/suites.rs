@@ -18,6 +18,8 @@ pub(crate) enum Need {
     Wasm,
     /// The models.
     Models,
+    /// The data sets that packages of the system bring.
+    Data,
 }
 
 /// A named part of the tests.
@@ -48,7 +50,7 @@ impl Suite {
 
 /// Every suite.
 pub(crate) fn all() -> &'static [Suite] {
-    use Need::{Driver, Models, Wasm};
+    use Need::{Data, Driver, Models, Wasm};
     use Runner::{Cargo, Tests};
     const {
         &[
@@ -63,6 +65,7 @@ pub(crate) fn all() -> &'static [Suite] {
             suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"])),
             suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"]))
                 .needs(&[Models]),
+            suite("data", "data sets, loaders, readers, augmentation", Tests(&["hadal-data"])).needs(&[Data]),
             suite("cpu", "the cpu backend", Tests(&["hadal-cpu"])),
             suite("wgpu", "the wgpu backend with all features", Tests(&["hadal-wgpu"])).needs(&[Driver]),
             suite("wgpu-limits", "the same with WebGPU's default limits", Tests(&["hadal-wgpu"]))

@@ -2,7 +2,7 @@
 
 use crate::process::{cargo, describe, succeeds, watch};
 use crate::suites::{Need, Runner, Suite, all};
-use crate::{driver, models, wasm, workspace};
+use crate::{data, driver, models, wasm, workspace};
 use anyhow::{Context, Result, bail};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -26,6 +26,9 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     }
     if needs(Need::Wasm) {
         wasm::ensure();
+    }
+    if needs(Need::Data) && !data::ensure() {
+        eprintln!("without the data sets the tests of their readers will fail");
     }
     let nextest = succeeds("cargo", &["nextest", "--version"]);
     if chosen.iter().any(|suite| matches!(suite.runner, Runner::Tests(..))) {
