@@ -1,7 +1,7 @@
 //! Sentence embeddings.
 
 use crate::timing::{median, time};
-use hadal::nn::{Bert, BertConfig, Weights};
+use hadal::nn::{Bert, BertConfig, Scope, Weights};
 use hadal::{Device, HostTensor, Tensor};
 use std::path::Path;
 
@@ -11,7 +11,7 @@ pub fn run(model: &Path, backend: &str, batch: usize, tokens: usize, runs: usize
     let load = time(|| {
         let weights = Weights::open(model.join("model.safetensors"), &device)?;
         let config = BertConfig::open(model.join("config.json"))?;
-        prepared = Some(Bert::load(&weights, &device, &config)?.model()?.to(&device)?);
+        prepared = Some(Bert::new(&Scope::weights(&weights), &config)?.model()?.to(&device)?);
         Ok(())
     })?;
     let Some(prepared) = prepared else { return Ok(()) };

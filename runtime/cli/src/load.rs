@@ -78,6 +78,6 @@ fn bert(path: &Path, file: &SafeTensors) -> Result<Imported> {
     }
     let device = Device::meta();
     let weights = nn::Weights::from_safetensors(file, &device)?;
-    let model = nn::Bert::load(&weights, &device, &nn::BertConfig::open(config)?)?.model()?;
+    let model = nn::Bert::new(&nn::Scope::weights(&weights), &nn::BertConfig::open(config)?)?.model()?;
     Ok(Imported { graph: model.graph().clone(), weights: model.weights().clone() })
 }

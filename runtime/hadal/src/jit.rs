@@ -1,11 +1,12 @@
 //! Functions that are traced once and then run as one plan.
 
 use crate::device::Device;
+use crate::mode::Mode;
 use crate::plan::{Plan, lock};
 use crate::tensor::node::{Source, State};
 use crate::tensor::record::{Recorder, locate};
 use crate::tensor::{Tensor, materialise};
-use crate::trace::{self, Kind, Used};
+use crate::trace::{self, Kind, Used, Uses};
 use crate::variable::Variable;
 use crate::{Error, Result};
 use hadal_device::{Arguments, Buffer, PlanReport, Weights};
@@ -17,6 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A function on tensors that is traced once for each list of argument types; each call then runs one prepared plan.
+///
+/// It is traced once more where a layer that it uses goes from training to evaluation ([`Mode`](crate::nn::Mode)), or a variable into
+/// training or out of it: a plan never runs for what it was not traced for.
 ///
 /// What `f` does with tensors and variables becomes the plan; all else that it does (printing, counting on the host) happens while
 /// it is traced only. Variables that it reads are state of the plan, and those that it sets are updated in place. Other tensors from
@@ -62,7 +66,7 @@ pub struct JitFunction<F> {
 /// Counters of a [`JitFunction`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JitStats {
-    /// How often it was traced: once for each list of argument types.
+    /// How often it was traced: once for each list of argument types, and for each mode of the layers that it uses.
     pub traces: u64,
     /// How often it was called.
     pub calls: u64,
@@ -76,6 +80,19 @@ struct Traced {
     /// In the program's order.
     variables: Vec<Variable>,
     results: Vec<Shape>,
+    /// Switches that the trace has read, and what they said.
+    modes: Vec<(Mode, bool)>,
+    /// Variables that the trace has read, and whether they were trained.
+    trainable: Vec<(Variable, bool)>,
+}
+
+impl Traced {
+    /// Whether a trace for such arguments would give the same plan now.
+    fn serves(&self, arguments: &[TensorType]) -> bool {
+        self.arguments == arguments
+            && self.modes.iter().all(|(mode, training)| mode.current() == *training)
+            && self.trainable.iter().all(|(variable, trainable)| variable.is_trainable() == *trainable)
+    }
 }
 
 impl<F> JitFunction<F>
@@ -118,7 +135,7 @@ where
 
     async fn traced(&self, arguments: &[Tensor]) -> Result<Arc<Traced>> {
         let types: Vec<TensorType> = arguments.iter().map(|a| a.ty().clone()).collect();
-        if let Some(known) = lock(&self.plans).iter().find(|t| t.arguments == types) {
+        if let Some(known) = lock(&self.plans).iter().find(|t| t.serves(&types)) {
             return Ok(known.clone());
         }
         self.traces.fetch_add(1, Ordering::Relaxed);
@@ -135,6 +152,7 @@ struct Recorded {
     captured: Vec<Tensor>,
     weights: Weights,
     used: Vec<Used>,
+    modes: Vec<(Mode, bool)>,
     results: Vec<Shape>,
 }
 
@@ -144,7 +162,7 @@ fn record_step(
     f: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>,
 ) -> Result<Recorded> {
     let location = Location::caller();
-    let ((scope, arguments, results), used) = trace::traced(Kind::Step, |scope| {
+    let ((scope, arguments, results), uses) = trace::traced(Kind::Step, |scope| {
         let place = |(i, ty): (usize, &TensorType)| {
             trace::placeholder(device, ty.clone(), &format!("a{i}"), location)
         };
@@ -152,6 +170,7 @@ fn record_step(
         let results = f(&arguments)?;
         Ok((scope, arguments, results))
     })?;
+    let Uses { variables: used, modes } = uses;
     let mut recorder = Recorder::new("step");
     for (i, argument) in arguments.iter().enumerate() {
         let id = recorder.input(format!("a{i}"), argument);
@@ -175,7 +194,7 @@ fn record_step(
         }
     }
     let results = results.iter().map(|r| r.shape().clone()).collect();
-    Ok(Recorded { recorder, captured: outside.captured, weights: outside.weights, used, results })
+    Ok(Recorded { recorder, captured: outside.captured, weights: outside.weights, used, modes, results })
 }
 
 impl Recorded {
@@ -200,7 +219,9 @@ impl Recorded {
                 }
             }
         }
-        Ok(Traced { arguments, plan, captured: self.captured, variables, results: self.results })
+        let trainable = self.used.iter().map(|used| (used.variable.clone(), used.trainable)).collect();
+        let (captured, results, modes) = (self.captured, self.results, self.modes);
+        Ok(Traced { arguments, plan, captured, variables, results, modes, trainable })
     }
 }
 

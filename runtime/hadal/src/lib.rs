@@ -23,7 +23,7 @@
 //! - [`jit`] traces a function once and then runs its plan, with variables updated in place. [`while_loop`] and [`cond`] are loops
 //!   and branches within a plan.
 //! - A [`Model`] is a graph with its weights: imported from a file, built by hand ([`graph`]), or traced from a function with free sizes.
-//! - [`nn`] has layers, and weights by name from safetensors files.
+//! - [`nn`] has layers; a struct of layers derives [`Module`](nn::Module): names, state dicts, training and evaluation.
 //!
 //! # Values, and what changes
 //!
@@ -44,11 +44,15 @@
 //! `cpu` and `wgpu`, both on by default, choose the backends that a build has.
 #![forbid(unsafe_code)]
 
+// Derived code says `::hadal`, here too.
+extern crate self as hadal;
+
 mod autograd;
 mod control;
 mod device;
 mod error;
 mod jit;
+mod mode;
 mod model;
 pub mod nn;
 pub mod optim;
@@ -67,6 +71,7 @@ pub use hadal_graph as graph;
 pub use hadal_graph::{DType, Dim, Element, HostTensor, Shape, TensorType};
 pub use jit::{JitFunction, JitStats, jit};
 pub use model::{Model, Outputs, PreparedModel};
+pub use nn::Module;
 pub use plan::DeviceStats;
 pub use tensor::node::no_grad;
 pub use tensor::{Ellipsis, Key, KeySequence, NewAxis, Tensor, flush, flush_async};

@@ -5,6 +5,7 @@
 //! a loop.
 
 use crate::device::Device;
+use crate::mode::Mode;
 use crate::tensor::Tensor;
 use crate::tensor::node::{Fresh, Source};
 use crate::variable::Variable;
@@ -33,12 +34,22 @@ pub(crate) struct Used {
     pub(crate) before: Tensor,
     /// The value after it, if it was set.
     pub(crate) after: Option<Tensor>,
+    /// Whether it was trained when it was traced.
+    pub(crate) trainable: bool,
+}
+
+/// What a traced function uses.
+#[derive(Default)]
+pub(crate) struct Uses {
+    pub(crate) variables: Vec<Used>,
+    /// Switches of layers, and what they said.
+    pub(crate) modes: Vec<(Mode, bool)>,
 }
 
 struct Frame {
     scope: u64,
     kind: Kind,
-    used: Vec<Used>,
+    uses: Uses,
 }
 
 thread_local! {
@@ -52,8 +63,8 @@ pub(crate) fn scope() -> u64 {
     FRAMES.with_borrow(|frames| frames.last().map_or(0, |f| f.scope))
 }
 
-/// Runs `f` in a new frame; returns the frame's number, what `f` returned, and the variables it used.
-pub(crate) fn traced<R>(kind: Kind, f: impl FnOnce(u64) -> Result<R>) -> Result<(R, Vec<Used>)> {
+/// Runs `f` in a new frame; returns what `f` returned, and what it used. `f` gets the frame's number.
+pub(crate) fn traced<R>(kind: Kind, f: impl FnOnce(u64) -> Result<R>) -> Result<(R, Uses)> {
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
@@ -62,12 +73,12 @@ pub(crate) fn traced<R>(kind: Kind, f: impl FnOnce(u64) -> Result<R>) -> Result<
         }
     }
     let scope = SCOPES.fetch_add(1, Ordering::Relaxed);
-    FRAMES.with_borrow_mut(|frames| frames.push(Frame { scope, kind, used: Vec::new() }));
+    FRAMES.with_borrow_mut(|frames| frames.push(Frame { scope, kind, uses: Uses::default() }));
     let leave = Leave;
     let result = f(scope)?;
-    let used = FRAMES.with_borrow_mut(|frames| frames.last_mut().map(|f| std::mem::take(&mut f.used)));
+    let uses = FRAMES.with_borrow_mut(|frames| frames.last_mut().map(|f| std::mem::take(&mut f.uses)));
     drop(leave);
-    Ok((result, used.unwrap_or_default()))
+    Ok((result, uses.unwrap_or_default()))
 }
 
 /// A placeholder of the frame being traced.
@@ -87,10 +98,21 @@ pub(crate) fn read(variable: &Variable) -> Option<Tensor> {
         if frame.kind != Kind::Step {
             return None;
         }
-        let used = frame.used.iter().find(|u| u.variable == *variable);
+        let used = frame.uses.variables.iter().find(|u| u.variable == *variable);
         Some(used.map(|u| u.after.as_ref().unwrap_or(&u.before).clone()))
     })?;
     Some(known.unwrap_or_else(|| enter(variable)))
+}
+
+/// Notes that the step being traced depends on what a switch says.
+pub(crate) fn note_mode(mode: &Mode, training: bool) {
+    FRAMES.with_borrow_mut(|frames| {
+        if let Some(frame) = frames.iter_mut().rev().find(|f| f.kind == Kind::Step)
+            && !frame.uses.modes.iter().any(|(known, _)| known == mode)
+        {
+            frame.uses.modes.push((mode.clone(), training));
+        }
+    });
 }
 
 /// Sets a variable within the step being traced; `false` where none is. Errors: within models and regions.
@@ -100,7 +122,9 @@ pub(crate) fn write(variable: &Variable, value: &Tensor) -> Result<bool> {
     match kind {
         None => return Ok(false),
         Some(Kind::Model) => {
-            return refuse("a model's variables are frozen: it cannot be set while a model is traced");
+            return refuse(
+                "a model's variables are frozen: it cannot be set while a model is traced\n  hint: a module in training sets some; call its `eval()` first",
+            );
         }
         Some(Kind::Region) => {
             return refuse("it cannot be set in a loop or branch\n  hint: carry it as state");
@@ -112,7 +136,8 @@ pub(crate) fn write(variable: &Variable, value: &Tensor) -> Result<bool> {
     }
     let version = variable.version(value);
     let previous = FRAMES.with_borrow_mut(|frames| {
-        let used = frames.last_mut().and_then(|f| f.used.iter_mut().find(|u| u.variable == *variable))?;
+        let used =
+            frames.last_mut().and_then(|f| f.uses.variables.iter_mut().find(|u| u.variable == *variable))?;
         used.after.replace(version)
     });
     drop(previous);
@@ -121,11 +146,13 @@ pub(crate) fn write(variable: &Variable, value: &Tensor) -> Result<bool> {
 
 /// Makes a variable part of the step being traced.
 fn enter(variable: &Variable) -> Tensor {
-    let index = FRAMES.with_borrow(|frames| step(frames).map_or(0, |f| f.used.len()));
+    let index = FRAMES.with_borrow(|frames| step(frames).map_or(0, |f| f.uses.variables.len()));
     let before = variable.placeholder(&format!("v{index}"), scope_of_step());
     FRAMES.with_borrow_mut(|frames| {
         if let Some(frame) = frames.iter_mut().rev().find(|f| f.kind == Kind::Step) {
-            frame.used.push(Used { variable: variable.clone(), before: before.clone(), after: None });
+            let trainable = variable.is_trainable();
+            let used = Used { variable: variable.clone(), before: before.clone(), after: None, trainable };
+            frame.uses.variables.push(used);
         }
     });
     before

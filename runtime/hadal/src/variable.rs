@@ -10,7 +10,7 @@ use hadal_graph::{DType, Shape, TensorType};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 /// A named tensor that can be replaced: a weight in training, an optimizer's moment, a counter, a cache.
@@ -25,7 +25,7 @@ pub(crate) struct Inner {
     name: Arc<str>,
     ty: TensorType,
     device: Device,
-    trainable: bool,
+    trainable: AtomicBool,
     slot: Mutex<Slot>,
 }
 
@@ -61,7 +61,7 @@ impl Variable {
             name: name.into(),
             ty: value.ty().clone(),
             device: value.device().clone(),
-            trainable,
+            trainable: AtomicBool::new(trainable),
             slot: Mutex::new(Slot::Taken),
         }));
         variable.hold(variable.version(value));
@@ -122,7 +122,28 @@ impl Variable {
 
     /// Whether it gets a gradient.
     pub fn is_trainable(&self) -> bool {
-        self.0.trainable
+        self.0.trainable.load(Ordering::Relaxed)
+    }
+
+    /// Takes the variable into training or out of it, for what is recorded from now on. A function of [`jit`](crate::jit) that uses it is
+    /// traced again.
+    ///
+    /// Errors: integers; while a function is traced; as [`Variable::get`].
+    #[track_caller]
+    pub fn set_trainable(&self, trainable: bool) -> Result<()> {
+        if trainable && !self.dtype().is_float() {
+            return Err(Error::argument(format!(
+                "the variable `{}` is {}: only floats are trained",
+                self.0.name, self.0.ty
+            )));
+        }
+        if trace::scope() != 0 {
+            return Err(self.error("what is trained cannot change while a function is traced"));
+        }
+        let current = self.held()?;
+        self.0.trainable.store(trainable, Ordering::Relaxed);
+        self.hold(self.version(&current));
+        Ok(())
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -152,7 +173,7 @@ impl Variable {
         };
         let mut fresh = Fresh::new(&self.0.device, ty, Location::caller(), source);
         fresh.variable = Some(self.origin());
-        fresh.requires_grad = self.0.trainable;
+        fresh.requires_grad = self.is_trainable();
         fresh.depth = of.0.pending_depth();
         fresh.value = value;
         fresh.into_tensor()
@@ -166,7 +187,7 @@ impl Variable {
         let mut fresh = Fresh::new(&self.0.device, ty, Location::caller(), source);
         fresh.scope = scope;
         fresh.variable = Some(self.origin());
-        fresh.requires_grad = self.0.trainable;
+        fresh.requires_grad = self.is_trainable();
         fresh.into_tensor()
     }
 
@@ -212,7 +233,7 @@ impl Variable {
         let ty = smallvec::smallvec![self.0.ty.clone()];
         let mut fresh = Fresh::new(&self.0.device, ty, Location::caller(), Source::Nothing);
         fresh.variable = Some(self.origin());
-        fresh.requires_grad = self.0.trainable;
+        fresh.requires_grad = self.is_trainable();
         fresh.value = Some(value);
         self.hold(fresh.into_tensor());
     }

@@ -1,7 +1,7 @@
 //! Weights are borrowed from the mapped file, not copied. A file of its own, so that no other test runs in the process.
 #![cfg(all(target_os = "linux", feature = "cpu"))]
 
-use hadal::nn::{Bert, BertConfig, Weights};
+use hadal::nn::{Bert, BertConfig, Scope, Weights};
 use hadal::{Device, Result};
 use std::path::PathBuf;
 
@@ -16,7 +16,10 @@ fn anonymous() -> u64 {
 fn loading_minilm_adds_a_fifth_of_the_file_at_most() -> Result<()> {
     let home = std::env::var_os("HADAL_HOME").map(|home| PathBuf::from(home).join("minilm"));
     let Some(folder) = home.filter(|folder| folder.is_dir()) else {
-        assert!(std::env::var_os("CI").is_none(), "the model minilm is not in HADAL_HOME: run `hadal pull minilm`");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "the model minilm is not in HADAL_HOME: run `hadal pull minilm`"
+        );
         eprintln!("left out: the model minilm is not in HADAL_HOME");
         return Ok(());
     };
@@ -25,7 +28,8 @@ fn loading_minilm_adds_a_fifth_of_the_file_at_most() -> Result<()> {
     let device = Device::open("cpu")?;
     let before = anonymous();
     let weights = Weights::open(&path, &device)?;
-    let model = Bert::load(&weights, &device, &BertConfig::open(folder.join("config.json"))?)?.model()?;
+    let model =
+        Bert::new(&Scope::weights(&weights), &BertConfig::open(folder.join("config.json"))?)?.model()?;
     let prepared = model.to(&device)?;
     let added = anonymous().saturating_sub(before);
     println!("{added} bytes were added for a file of {file}: {:.3}", added as f64 / file as f64);

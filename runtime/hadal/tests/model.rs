@@ -3,7 +3,7 @@
 mod reference;
 
 use hadal::graph::reference::interpret;
-use hadal::nn::{Bert, BertConfig, Linear, Weights};
+use hadal::nn::{Bert, BertConfig, Linear, Scope, Weights};
 use hadal::{DType, Device, HostTensor, Model, Result, Tensor, TensorType, Variable};
 use reference::reference;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ fn scratch(name: &str) -> std::path::PathBuf {
 #[test]
 fn a_trained_layer_becomes_a_file_and_runs_again() -> Result<()> {
     for device in devices() {
-        let layer = Linear::init(&device, "layer", 3, 2, 1)?;
+        let layer = Linear::new(&Scope::random(&device, 1).at("layer"), 3, 2)?;
         let scale = Variable::new("scale", &Tensor::new(&device, &[10.0f32], [1])?)?;
         let forward = |x: &Tensor| layer.forward(x)?.mul(&scale.get()?)?.add(1.0);
         let ty = TensorType::new(DType::F32, [hadal::Dim::from("batch"), 3.into()]);
@@ -122,7 +122,7 @@ fn bert_agrees_with_the_reference_at_every_length() -> Result<()> {
     let config = BertConfig::from_json(CONFIG)?;
     let meta = Device::meta();
     let weights = Weights::from_tensors(bert_weights(&config), &meta);
-    let model = Bert::load(&weights, &meta, &config)?.model()?;
+    let model = Bert::new(&Scope::weights(&weights), &config)?.model()?;
     for device in devices() {
         let prepared = model.to(&device)?;
         for (batch, seq) in [(1usize, 1usize), (1, 7), (3, 12)] {
@@ -167,7 +167,8 @@ fn missing_weights_are_named_with_what_is_near() -> Result<()> {
     let moved = tensors.remove("encoder.layer.1.attention.self.key.bias").unwrap();
     let meta = Device::meta();
     let load = |tensors: &BTreeMap<String, HostTensor>| {
-        Bert::load(&Weights::from_tensors(tensors.clone(), &meta), &meta, &config).unwrap_err().to_string()
+        let weights = Weights::from_tensors(tensors.clone(), &meta);
+        Bert::new(&Scope::weights(&weights), &config).unwrap_err().to_string()
     };
     let error = load(&tensors);
     assert!(error.contains("no tensor `encoder.layer.1.attention.self.key.bias`"), "{error}");

@@ -2,7 +2,7 @@
 //!
 //! The models lie in `HADAL_HOME`, where `cargo xtask test` fetches them.
 
-use hadal::nn::{Bert, BertConfig, Weights};
+use hadal::nn::{Bert, BertConfig, Scope, Weights};
 use hadal::{Device, Model, PreparedModel, Result, Tensor};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ fn minilm(device: &str) -> Result<()> {
     let meta = Device::meta();
     let config = BertConfig::open(folder.join("config.json"))?;
     let weights = Weights::open(folder.join("model.safetensors"), &meta)?;
-    let model = Bert::load(&weights, &meta, &config)?.model()?.to(&device)?;
+    let model = Bert::new(&Scope::weights(&weights), &config)?.model()?.to(&device)?;
     let mut worst = 0f64;
     for item in items(include_str!("golden/minilm_fp32_embeddings.json")) {
         let ids = integers(&item["input_ids"]);

@@ -2,9 +2,9 @@
 
 mod reference;
 
-use hadal::nn::{self, Linear};
+use hadal::nn::{Dropout, Linear, Scope};
 use hadal::optim::{Adam, AdamOptions, CosineSchedule};
-use hadal::{DType, Device, KeySequence, Result, Tensor, Variable, jit, while_loop};
+use hadal::{DType, Device, Module, Result, Tensor, jit, while_loop};
 use reference::reference;
 
 const STEPS: usize = 200;
@@ -12,27 +12,25 @@ const BATCH: usize = 16;
 const FEATURES: usize = 10;
 const CLASSES: usize = 3;
 
+#[derive(Module)]
 struct Mlp {
     hidden: Linear,
+    dropout: Dropout,
     output: Linear,
-    keys: KeySequence,
 }
 
 impl Mlp {
     fn new(device: &Device) -> Result<Mlp> {
+        let scope = Scope::random(device, 1);
         Ok(Mlp {
-            hidden: Linear::init(device, "hidden", FEATURES, 32, 1)?,
-            output: Linear::init(device, "output", 32, CLASSES, 2)?,
-            keys: KeySequence::new(device, 3)?,
+            hidden: Linear::new(&scope.at("hidden"), FEATURES, 32)?,
+            dropout: Dropout::new(&scope.at("dropout"), 0.1)?,
+            output: Linear::new(&scope.at("output"), 32, CLASSES)?,
         })
     }
 
-    fn variables(&self) -> Vec<&Variable> {
-        [&self.hidden, &self.output].into_iter().flat_map(|l| l.variables()).collect()
-    }
-
     fn loss(&self, x: &Tensor, targets: &Tensor) -> Result<Tensor> {
-        let hidden = self.hidden.forward(x)?.gelu()?.dropout(0.1, &self.keys.next_key()?)?;
+        let hidden = self.dropout.forward(&self.hidden.forward(x)?.gelu()?)?;
         self.output.forward(&hidden)?.cross_entropy(targets)?.mean(&[])
     }
 }
@@ -208,14 +206,4 @@ fn gpu() -> Option<Device> {
             None
         }
     }
-}
-
-#[test]
-fn layers_have_names() -> Result<()> {
-    let layer = Linear::init(&Device::meta(), "hidden", 3, 4, 0)?;
-    let names: Vec<&str> = layer.variables().iter().map(|v| v.name()).collect();
-    assert_eq!(names, ["hidden.weight", "hidden.bias"]);
-    let norm = nn::LayerNorm::init(&Device::meta(), "norm", 3, 1e-5)?;
-    assert_eq!(norm.variables().len(), 2);
-    Ok(())
 }

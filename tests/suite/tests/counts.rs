@@ -2,7 +2,7 @@
 //!
 //! The model is a BERT of MiniLM's sizes (6 layers, 384 wide, 12 heads) with random weights and few words.
 
-use hadal::nn::{Bert, BertConfig, Weights};
+use hadal::nn::{Bert, BertConfig, Scope, Weights};
 use hadal::{DType, Device, HostTensor, Model, Tensor, Variable, jit};
 use hadal_cpu::CpuBackend;
 use hadal_device::{Arguments, Backend, DeviceError, Executable};
@@ -52,7 +52,8 @@ static BERT: LazyLock<Model> = LazyLock::new(|| {
         add(format!("{norm}.weight"), &[width], 1.0);
         add(format!("{norm}.bias"), &[width], 0.0);
     }
-    Bert::load(&Weights::from_tensors(tensors, &meta), &meta, &config).unwrap().model().unwrap()
+    let weights = Weights::from_tensors(tensors, &meta);
+    Bert::new(&Scope::weights(&weights), &config).unwrap().model().unwrap()
 });
 
 /// The wgpu device, which has to be there in CI.

@@ -1,6 +1,6 @@
 //! BERT, the encoder of Devlin et al., 2019, and sentence embeddings from it.
 
-use super::{Embedding, LayerNorm, Linear, Weights};
+use super::{Embedding, LayerNorm, Linear, Module, Scope};
 use crate::device::Device;
 use crate::model::Model;
 use crate::tensor::Tensor;
@@ -66,19 +66,20 @@ impl BertConfig {
     }
 }
 
-/// A BERT encoder with frozen weights.
-#[derive(Clone, Debug)]
+/// A BERT encoder, without dropout.
+#[derive(Clone, Debug, Module)]
 pub struct Bert {
+    #[module(skip)]
     config: BertConfig,
     device: Device,
     words: Embedding,
     positions: Embedding,
-    segments: Tensor,
+    segments: Embedding,
     norm: LayerNorm,
     layers: Vec<Layer>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Module)]
 struct Layer {
     query: Linear,
     key: Linear,
@@ -91,31 +92,26 @@ struct Layer {
 }
 
 impl Bert {
-    /// The encoder with the weights of a checkpoint, whose names may begin with `bert.`.
+    /// The encoder of a configuration, with the names of a checkpoint's weights, which may begin with `bert.`.
     ///
-    /// Errors: `Weights`, when a tensor is missing or has another shape than the configuration says.
-    pub fn load(weights: &Weights, device: &Device, config: &BertConfig) -> Result<Bert> {
-        let prefix = if weights.contains("bert.embeddings.word_embeddings.weight") { "bert." } else { "" };
+    /// Errors: `Weights`, when weights are given and one is missing or has another shape than the configuration says.
+    #[track_caller]
+    pub fn new(scope: &Scope, config: &BertConfig) -> Result<Bert> {
+        let prefixed = scope.contains("bert.embeddings.word_embeddings.weight");
+        let scope = if prefixed { scope.at("bert") } else { scope.clone() };
         let (width, epsilon) = (config.hidden_size, config.layer_norm_eps);
-        let name = |rest: &str| format!("{prefix}{rest}");
-        let segments =
-            weights.get(&name("embeddings.token_type_embeddings.weight"), [config.type_vocab_size, width])?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|i| Layer::load(weights, &name(&format!("encoder.layer.{i}")), config))
-            .collect::<Result<_>>()?;
+        let embeddings = scope.at("embeddings");
+        let table = |name: &str, count: usize| Embedding::new(&embeddings.at(name), count, width);
+        let layers =
+            (0..config.num_hidden_layers).map(|i| Layer::new(&scope.at("encoder.layer").at(i), config));
         Ok(Bert {
             config: config.clone(),
-            device: device.clone(),
-            words: Embedding::load(weights, &name("embeddings.word_embeddings"), config.vocab_size, width)?,
-            positions: Embedding::load(
-                weights,
-                &name("embeddings.position_embeddings"),
-                config.max_position_embeddings,
-                width,
-            )?,
-            segments,
-            norm: LayerNorm::load(weights, &name("embeddings.LayerNorm"), width, epsilon)?,
-            layers,
+            device: scope.device().clone(),
+            words: table("word_embeddings", config.vocab_size)?,
+            positions: table("position_embeddings", config.max_position_embeddings)?,
+            segments: table("token_type_embeddings", config.type_vocab_size)?,
+            norm: LayerNorm::new(&embeddings.at("LayerNorm"), width, epsilon)?,
+            layers: layers.collect::<Result<_>>()?,
         })
     }
 
@@ -133,7 +129,7 @@ impl Bert {
         let seq = input_ids.dim(-1)?;
         let words = self.words.forward(input_ids)?;
         let positions = self.positions.forward(&Tensor::arange(&self.device, seq, DType::I32)?)?;
-        let segment = self.segments.select(0, 0)?;
+        let segment = self.segments.weight().get()?.select(0, 0)?;
         let mut hidden = self.norm.forward(&((words + positions)? + segment)?)?;
         let mask = self.score_mask(attention_mask, hidden.dtype())?;
         for layer in &self.layers {
@@ -156,7 +152,7 @@ impl Bert {
     /// The encoder as a model: inputs `input_ids` and `attention_mask`, `i64[batch, seq]` with free sizes; outputs
     /// `last_hidden_state` and `sentence_embedding`.
     ///
-    /// Errors: none for weights that `load` accepted.
+    /// Errors: none for frozen weights; a device that computes nothing, for others.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn model(&self) -> Result<Model> {
         crate::device::block_on(self.model_async())
@@ -183,18 +179,19 @@ impl Bert {
 }
 
 impl Layer {
-    fn load(weights: &Weights, name: &str, config: &BertConfig) -> Result<Layer> {
+    #[track_caller]
+    fn new(scope: &Scope, config: &BertConfig) -> Result<Layer> {
         let (width, inner, epsilon) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
-        let square = |rest: &str| Linear::load(weights, &format!("{name}.{rest}"), width, width);
-        let norm = |rest: &str| LayerNorm::load(weights, &format!("{name}.{rest}"), width, epsilon);
+        let square = |name: &str| Linear::new(&scope.at(name), width, width);
+        let norm = |name: &str| LayerNorm::new(&scope.at(name), width, epsilon);
         Ok(Layer {
             query: square("attention.self.query")?,
             key: square("attention.self.key")?,
             value: square("attention.self.value")?,
             output: square("attention.output.dense")?,
             output_norm: norm("attention.output.LayerNorm")?,
-            up: Linear::load(weights, &format!("{name}.intermediate.dense"), width, inner)?,
-            down: Linear::load(weights, &format!("{name}.output.dense"), inner, width)?,
+            up: Linear::new(&scope.at("intermediate.dense"), width, inner)?,
+            down: Linear::new(&scope.at("output.dense"), inner, width)?,
             down_norm: norm("output.LayerNorm")?,
         })
     }

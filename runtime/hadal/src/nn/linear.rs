@@ -1,43 +1,37 @@
 //! `x Wᵀ + b`.
 
-use super::{Parameter, Weights, init};
+use super::{Init, Module, Parameter, Scope};
 use crate::Result;
-use crate::device::Device;
 use crate::tensor::Tensor;
-use crate::variable::Variable;
 
-/// `x Wᵀ + b` with `W: [outputs, inputs]` and `b: [outputs]`, over the last axis.
-#[derive(Clone, Debug)]
+/// `x Wᵀ + b` over the last axis; `torch.nn.Linear`. Parameters: `weight: [outputs, inputs]`, `bias: [outputs]`.
+#[derive(Clone, Debug, Module)]
 pub struct Linear {
     weight: Parameter,
     bias: Option<Parameter>,
 }
 
 impl Linear {
-    /// A layer of given parameters.
-    pub fn new(weight: impl Into<Parameter>, bias: Option<Parameter>) -> Linear {
-        Linear { weight: weight.into(), bias }
-    }
-
-    /// A trainable layer with variables `name.weight` and `name.bias`.
+    /// A layer with a bias. Errors: as [`Scope::parameter`].
     #[track_caller]
-    pub fn init(device: &Device, name: &str, inputs: usize, outputs: usize, seed: u64) -> Result<Linear> {
-        let weight = init::kaiming_uniform(device, [outputs, inputs], inputs, seed)?;
-        let bias = Tensor::zeros(device, [outputs], weight.dtype())?;
-        Ok(Linear {
-            weight: Variable::new(&format!("{name}.weight"), &weight)?.into(),
-            bias: Some(Variable::new(&format!("{name}.bias"), &bias)?.into()),
-        })
+    pub fn new(scope: &Scope, inputs: usize, outputs: usize) -> Result<Linear> {
+        let weight = scope.parameter("weight", [outputs, inputs], Init::LINEAR)?;
+        let bias = Some(scope.parameter("bias", [outputs], Init::bias(inputs))?);
+        Ok(Linear { weight, bias })
     }
 
-    /// The frozen layer with the tensors `name.weight` and `name.bias`. Errors: they are missing or have other shapes.
-    pub fn load(weights: &Weights, name: &str, inputs: usize, outputs: usize) -> Result<Linear> {
-        let weight = weights.get(&format!("{name}.weight"), [outputs, inputs])?;
-        let bias = weights.get(&format!("{name}.bias"), [outputs])?;
-        Ok(Linear { weight: weight.into(), bias: Some(bias.into()) })
+    /// A layer without a bias. Errors: as [`Scope::parameter`].
+    #[track_caller]
+    pub fn without_bias(scope: &Scope, inputs: usize, outputs: usize) -> Result<Linear> {
+        Ok(Linear { weight: scope.parameter("weight", [outputs, inputs], Init::LINEAR)?, bias: None })
     }
 
-    /// `[.., inputs]` to `[.., outputs]`.
+    /// A layer of given parameters: `[outputs, inputs]` and `[outputs]`. One that another layer has too is shared with it.
+    pub fn from_parameters(weight: Parameter, bias: Option<Parameter>) -> Linear {
+        Linear { weight, bias }
+    }
+
+    /// `[.., inputs]` to `[.., outputs]`. Errors: another last extent, another dtype than the weight's.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let product = x.matmul(&self.weight.get()?.t()?)?;
@@ -47,12 +41,13 @@ impl Linear {
         }
     }
 
-    /// Its trainable variables.
-    pub fn variables(&self) -> Vec<&Variable> {
-        [Some(&self.weight), self.bias.as_ref()]
-            .into_iter()
-            .flatten()
-            .filter_map(Parameter::variable)
-            .collect()
+    /// `weight`.
+    pub fn weight(&self) -> &Parameter {
+        &self.weight
+    }
+
+    /// `bias`.
+    pub fn bias(&self) -> Option<&Parameter> {
+        self.bias.as_ref()
     }
 }

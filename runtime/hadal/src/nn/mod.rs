@@ -1,8 +1,25 @@
 //! Layers.
 //!
-//! A layer is a plain struct that holds its parameters and has a `forward`. A parameter is either *trainable*, a
-//! [`Variable`], or *frozen*, a [`Tensor`] that usually comes from a file ([`Weights`]) and becomes a named
-//! parameter of a traced [`Model`](crate::Model). The same `forward` serves eager use, `jit` and models.
+//! A layer is a struct that holds parameters and has a `forward`. It is made on a [`Scope`], which says where the weights come from (fresh
+//! and random, or given by name) and what they are called:
+//!
+//! ```
+//! use hadal::nn::{Dropout, Linear, Scope};
+//! use hadal::{Device, Module, Tensor};
+//! let device = Device::open("cpu")?;
+//! let scope = Scope::random(&device, 42);
+//! let model = (Linear::new(&scope.at("fc"), 4, 2)?, Dropout::new(&scope.at("dropout"), 0.1)?);
+//! let y = model.1.forward(&model.0.forward(&Tensor::rand(&device, [3, 4], 0)?)?)?;
+//! let gradients = y.sum(&[])?.backward()?;
+//! assert!(model.variables().iter().all(|variable| gradients.get(variable).is_some()));
+//! model.eval();
+//! # Ok::<(), hadal::Error>(())
+//! ```
+//!
+//! [`Module`] is what all layers have in common, and what a struct of layers derives: names, the state dict, training and evaluation,
+//! freezing. A [`Parameter`] is a variable that training changes or a frozen tensor; the same `forward` serves eager use, `jit` and models.
+//!
+//! Names, layouts and defaults are PyTorch's, so that its weights fit.
 
 mod bert;
 mod dropout;
@@ -10,55 +27,21 @@ mod embedding;
 mod init;
 mod layer_norm;
 mod linear;
+mod module;
+mod parameter;
+mod scope;
+mod state_dict;
 mod weights;
 
+pub use crate::mode::Mode;
 pub use bert::{Bert, BertConfig};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
-pub use init::{kaiming_uniform, normal, xavier_uniform};
+pub use hadal_derive::Module;
+pub use init::Init;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use module::{Member, Module};
+pub use parameter::{Buffer, Parameter};
+pub use scope::Scope;
 pub use weights::Weights;
-
-use crate::Result;
-use crate::tensor::Tensor;
-use crate::variable::Variable;
-
-/// A weight of a layer.
-#[derive(Clone, Debug)]
-pub enum Parameter {
-    /// Changes in training.
-    Trainable(Variable),
-    /// Stays as it is.
-    Frozen(Tensor),
-}
-
-impl Parameter {
-    /// The current value. Errors: a variable that a run under way holds.
-    pub fn get(&self) -> Result<Tensor> {
-        match self {
-            Parameter::Trainable(variable) => variable.get(),
-            Parameter::Frozen(tensor) => Ok(tensor.clone()),
-        }
-    }
-
-    /// The variable, if it is trainable.
-    pub fn variable(&self) -> Option<&Variable> {
-        match self {
-            Parameter::Trainable(variable) => Some(variable),
-            Parameter::Frozen(_) => None,
-        }
-    }
-}
-
-impl From<Variable> for Parameter {
-    fn from(variable: Variable) -> Parameter {
-        Parameter::Trainable(variable)
-    }
-}
-
-impl From<Tensor> for Parameter {
-    fn from(tensor: Tensor) -> Parameter {
-        Parameter::Frozen(tensor)
-    }
-}

@@ -7,13 +7,16 @@ use hadal_formats::SafeTensors;
 use hadal_graph::HostTensor;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-/// Named tensors for layers to [`load`](super::Linear::load). A file is memory-mapped: a tensor is read when a device needs it.
+/// Named tensors in host memory, for layers made on [`Scope::weights`](super::Scope::weights) and for
+/// [`Module::load_state_dict`](super::Module::load_state_dict). A file is memory-mapped: a tensor is read when a device needs it. Cloning
+/// copies no tensor.
 #[derive(Clone, Debug)]
 pub struct Weights {
     device: Device,
-    source: String,
-    tensors: BTreeMap<String, HostTensor>,
+    source: Arc<str>,
+    tensors: Arc<BTreeMap<String, HostTensor>>,
 }
 
 impl Weights {
@@ -26,12 +29,37 @@ impl Weights {
 
     /// The tensors of an open file. Errors: `Format`.
     pub fn from_safetensors(file: &SafeTensors, device: &Device) -> Result<Weights> {
-        Ok(Weights { device: device.clone(), source: file.source().into(), tensors: file.tensors()? })
+        Ok(Weights {
+            device: device.clone(),
+            source: file.source().into(),
+            tensors: Arc::new(file.tensors()?),
+        })
     }
 
     /// Tensors in memory.
     pub fn from_tensors(tensors: BTreeMap<String, HostTensor>, device: &Device) -> Weights {
-        Weights { device: device.clone(), source: "the given tensors".into(), tensors }
+        Weights { device: device.clone(), source: "the given tensors".into(), tensors: Arc::new(tensors) }
+    }
+
+    /// Writes a safetensors file, which appears under its name only when it is complete. Errors: `Format`.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let metadata = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+        Ok(hadal_formats::safetensors::write(path, &self.tensors, &metadata)?)
+    }
+
+    /// The device of the layers.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Where the tensors come from: the file's path.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The value of the tensor `name`.
+    pub fn value(&self, name: &str) -> Option<&HostTensor> {
+        self.tensors.get(name)
     }
 
     /// Names of all tensors, sorted.

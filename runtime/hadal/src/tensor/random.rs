@@ -46,8 +46,19 @@ impl KeySequence {
     /// The sequence that a seed starts.
     #[track_caller]
     pub fn new(device: &Device, seed: u32) -> Result<KeySequence> {
+        KeySequence::named("key", device, seed)
+    }
+
+    /// The sequence that a seed starts, with its state under a name.
+    #[track_caller]
+    pub fn named(name: &str, device: &Device, seed: u32) -> Result<KeySequence> {
         let start = Tensor::new(device, &[seed, 0u32], [2])?;
-        Ok(KeySequence { state: Variable::state("key", &start)? })
+        Ok(KeySequence { state: Variable::state(name, &start)? })
+    }
+
+    /// Its state: the next key.
+    pub fn variable(&self) -> &Variable {
+        &self.state
     }
 
     /// The next key.
