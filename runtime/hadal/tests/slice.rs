@@ -3,7 +3,7 @@
 mod reference;
 
 use hadal::nn::{Dropout, Linear, Scope};
-use hadal::optim::{Adam, AdamOptions, CosineSchedule};
+use hadal::optim::{Adam, AdamOptions, Cosine, Schedule, Warmup};
 use hadal::{DType, Device, Module, Result, Tensor, jit, while_loop};
 use reference::reference;
 
@@ -53,8 +53,8 @@ fn batch(device: &Device, step: usize) -> Result<(Tensor, Tensor)> {
     Ok((Tensor::new(device, &x, [BATCH, FEATURES])?, Tensor::new(device, &targets, [BATCH])?))
 }
 
-fn schedule() -> CosineSchedule {
-    CosineSchedule { base: 0.01, last: 0.0001, warmup: 10, steps: STEPS }
+fn schedule() -> Warmup<Cosine> {
+    Warmup { steps: 10, from: 0.0, then: Cosine { base: 0.01, last: 0.0001, steps: STEPS - 10 } }
 }
 
 /// What a training run showed.

@@ -1,37 +1,80 @@
-//! Optimizers: functions on variables, and learning-rate schedules.
+//! Optimizers, learning-rate schedules, and what stands between gradients and weights.
 //!
-//! An optimizer's state (moments, the step count, the learning rate) lies in [`Variable`]s. So it works the same eagerly and within a
-//! function of `jit`, and a new learning rate plans nothing anew.
+//! ```
+//! # use hadal::{Device, Tensor, Variable};
+//! use hadal::optim::{AdamW, AdamWOptions, Cosine, Optimizer, Schedule, Warmup, clip_grad_norm_};
 //!
-//! Eagerly, a step computes the loss, the gradients and the updates in one run.
+//! # let device = Device::open("cpu")?;
+//! # let w = Variable::new("w", &Tensor::new(&device, &[1.0f32, -2.0], [2])?)?;
+//! let optimizer = AdamW::new(&[&w], 0.0, AdamWOptions::default())?;
+//! let schedule = Warmup { steps: 2, from: 0.1, then: Cosine { base: 0.1, last: 0.0, steps: 8 } };
+//! for step in 0..10 {
+//!     optimizer.set_learning_rate(schedule.at(step))?;
+//!     let mut gradients = w.get()?.sqr()?.sum(&[])?.backward()?;
+//!     clip_grad_norm_(&mut gradients, 1.0)?;
+//!     optimizer.step(gradients)?;
+//! }
+//! # Ok::<(), hadal::Error>(())
+//! ```
+//!
+//! # How an optimizer is made
+//!
+//! The options of an optimizer are its [`Rule`]: what it keeps for each parameter, and the next value from the current one and
+//! the gradient. [`Descent`] is everything else: parameter groups, the learning rate, the step count, state and its names, master weights.
+//! So [`Adam`] is `Descent<AdamOptions>`, and an optimizer of one's own is a struct with two methods.
+//!
+//! All that changes from step to step (moments, the step count, the learning rate) lies in [`Variable`]s. So a step works the same
+//! eagerly and within a function of [`jit`](crate::jit()), a new learning rate plans nothing anew, and [`Stateful`] saves and restores all of it
+//! bit for bit. Eagerly, a step computes the loss, the gradients and the updates in one run.
+//!
+//! # Between gradients and weights
+//!
+//! [`clip_grad_norm_`] and [`clip_grad_value_`] change gradients; [`Accumulation`] sums those of several batches; [`Ema`] keeps averages of weights;
+//! [`GradientNoise`] measures how large a batch is worth its cost, and [`BatchGrowth`] grows it. None of them waits for the device.
 
+mod accumulation;
+mod adafactor;
+mod adagrad;
 mod adam;
+mod batch_growth;
+mod clip;
+mod descent;
+mod ema;
+mod gradient_noise;
+mod group;
+mod lamb;
+mod lion;
+mod moments;
+mod muon;
+mod optimizer;
+mod rmsprop;
+mod rule;
 mod schedule;
 mod sgd;
+mod state;
 
-pub use adam::{Adam, AdamOptions};
-pub use schedule::CosineSchedule;
-pub use sgd::Sgd;
+pub use accumulation::Accumulation;
+pub use adafactor::{Adafactor, AdafactorOptions};
+pub use adagrad::{Adagrad, AdagradOptions};
+pub use adam::{Adam, AdamOptions, AdamW, AdamWOptions};
+pub use batch_growth::BatchGrowth;
+pub use clip::{clip_grad_norm_, clip_grad_value_};
+pub use descent::Descent;
+pub use ema::Ema;
+pub use gradient_noise::GradientNoise;
+pub use group::Group;
+pub use lamb::{Lamb, LambOptions};
+pub use lion::{Lion, LionOptions};
+pub use muon::{Muon, MuonOptions};
+pub use optimizer::Optimizer;
+pub use rmsprop::{RmsProp, RmsPropOptions};
+pub use rule::{Point, Rule, Slot};
+pub use schedule::{
+    Constant, Cosine, CosineRestarts, Exponential, MultiStep, OneCycle, Plateau, Polynomial, Schedule, Step,
+    Warmup,
+};
+pub use sgd::{Sgd, SgdOptions};
+pub use state::{Stateful, state_dict_async};
 
-use crate::Result;
-use crate::tensor::Tensor;
+#[cfg(doc)]
 use crate::variable::Variable;
-
-/// Runs what a step has set, together with the loss, unless a trace is under way.
-#[cfg(not(target_arch = "wasm32"))]
-fn finish(loss: Tensor, variables: &[&Variable]) -> Result<()> {
-    if crate::trace::scope() != 0 {
-        return Ok(());
-    }
-    let mut wanted = vec![loss];
-    for variable in variables {
-        wanted.push(variable.held()?);
-    }
-    crate::device::block_on(crate::tensor::materialise(wanted))
-}
-
-/// In a browser, which cannot wait, updates run with whatever is awaited next.
-#[cfg(target_arch = "wasm32")]
-fn finish(_loss: Tensor, _variables: &[&Variable]) -> Result<()> {
-    Ok(())
-}

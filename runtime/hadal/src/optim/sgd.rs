@@ -1,78 +1,71 @@
 //! Stochastic gradient descent.
 
-use super::finish;
-use crate::autograd::Gradients;
+use super::descent::Descent;
+use super::rule::{Point, Rule, Slot, check_decay};
 use crate::tensor::Tensor;
-use crate::tensor::node::no_grad;
-use crate::variable::Variable;
 use crate::{Error, Result};
 
-/// Stochastic gradient descent, with momentum: `m = momentum · m + g`, `w -= rate · m`.
-#[derive(Debug)]
-pub struct Sgd {
-    momentum: f64,
-    rate: Variable,
-    /// Each variable, and its momentum where there is some.
-    parameters: Vec<(Variable, Option<Variable>)>,
+/// Stochastic gradient descent, with momentum: `torch.optim.SGD`.
+///
+/// With gradient `g`: `m = momentum · m + (1 - dampening) · g` (in the first step `m = g`), then `w -= rate · m`.
+pub type Sgd = Descent<SgdOptions>;
+
+/// Constants of [`Sgd`]. The default has no momentum.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SgdOptions {
+    /// What stays of the former direction; 0 for none.
+    pub momentum: f64,
+    /// What is kept out of the direction of each gradient.
+    pub dampening: f64,
+    /// Nesterov's momentum (Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013).
+    pub nesterov: bool,
+    /// Weight decay, added to the gradient.
+    pub weight_decay: f64,
 }
 
-impl Sgd {
-    /// An optimizer of `variables`. Variables that are not trainable are left out. Errors: no trainable variables.
-    #[track_caller]
-    pub fn new(variables: &[&Variable], learning_rate: f64, momentum: f64) -> Result<Sgd> {
-        let mut parameters = Vec::new();
-        for &variable in variables.iter().filter(|v| v.is_trainable()) {
-            let state = if momentum == 0.0 {
-                None
-            } else {
-                let zeros = Tensor::zeros(variable.device(), variable.shape().clone(), variable.dtype())?;
-                Some(Variable::state(&format!("{}.momentum", variable.name()), &zeros)?)
-            };
-            parameters.push((variable.clone(), state));
+impl SgdOptions {
+    /// Plain momentum.
+    pub fn momentum(momentum: f64) -> SgdOptions {
+        SgdOptions { momentum, ..SgdOptions::default() }
+    }
+}
+
+impl Rule for SgdOptions {
+    fn slots(&self, shape: &[usize]) -> Vec<Slot> {
+        if self.momentum == 0.0 { Vec::new() } else { vec![Slot::zeros("momentum", shape)] }
+    }
+
+    fn next(&self, at: &Point) -> Result<Tensor> {
+        let gradient = at.decayed_gradient()?;
+        if self.momentum == 0.0 {
+            return at.moved(&gradient);
         }
-        let Some((first, _)) = parameters.first() else {
-            return Err(Error::argument("an optimizer needs at least one trainable variable"));
+        let share = match self.dampening {
+            0.0 => gradient.clone(),
+            dampening => {
+                let damped = (&gradient * (1.0 - dampening))?;
+                at.step().eq(1.0)?.where_(&gradient, &damped)?
+            }
         };
-        let rate = Variable::state("learning_rate", &Tensor::scalar(first.device(), learning_rate as f32)?)?;
-        let sgd = Sgd { momentum, rate, parameters };
-        finish(sgd.rate.get()?, &sgd.state())?;
-        Ok(sgd)
+        let direction = ((at.slot("momentum")? * self.momentum)? + share)?;
+        at.set("momentum", &direction)?;
+        match self.nesterov {
+            true => at.moved(&(gradient + (direction * self.momentum)?)?),
+            false => at.moved(&direction),
+        }
     }
 
-    /// Sets the learning rate of the steps to come: run-time data.
-    #[track_caller]
-    pub fn set_learning_rate(&self, rate: f64) -> Result<()> {
-        self.rate.set(&Tensor::scalar(self.rate.device(), rate as f32)?)
+    fn weight_decay(&self) -> f64 {
+        self.weight_decay
     }
 
-    /// Moves the variables against their gradients; otherwise as [`Adam::step`](super::Adam::step).
-    #[track_caller]
-    pub fn step(&self, mut gradients: Gradients) -> Result<()> {
-        no_grad(|| self.record(&mut gradients))?;
-        let loss = gradients.loss().clone();
-        drop(gradients);
-        finish(loss, &self.state())
-    }
-
-    /// The variables that it trains and those that it keeps for them.
-    pub fn state(&self) -> Vec<&Variable> {
-        let all = self.parameters.iter().flat_map(|(variable, momentum)| [Some(variable), momentum.as_ref()]);
-        std::iter::once(&self.rate).chain(all.flatten()).collect()
-    }
-
-    fn record(&self, gradients: &mut Gradients) -> Result<()> {
-        for (variable, momentum) in &self.parameters {
-            let Some(gradient) = gradients.take(variable) else { continue };
-            let direction = match momentum {
-                Some(state) => {
-                    let next = ((state.get()? * self.momentum)? + gradient)?;
-                    state.set(&next)?;
-                    next
-                }
-                None => gradient,
-            };
-            let rate = self.rate.get()?.to_dtype(variable.dtype())?;
-            variable.set(&(variable.get()?.detach() - (direction * rate)?)?)?;
+    fn check(&self) -> Result<()> {
+        check_decay("momentum", self.momentum)?;
+        if self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
+            return Err(Error::argument(format!(
+                "Nesterov's momentum needs momentum and no dampening, but they are {} and {}",
+                self.momentum, self.dampening
+            )));
         }
         Ok(())
     }
