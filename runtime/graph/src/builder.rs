@@ -234,6 +234,30 @@ impl Graph {
         self.apply(MatMul { dtype: None }, &[a, b])
     }
 
+    /// The kernel of the transposed convolution: `[a, b / groups, k..]` as `[b, a / groups, k..]`, mirrored along `k`.
+    ///
+    /// With it, a convolution in which stride and input dilation change places goes the way of another back.
+    #[track_caller]
+    pub fn transposed_kernel(&mut self, kernel: NodeId, groups: usize) -> Result<NodeId, GraphError> {
+        let shape = self.shape(kernel).clone();
+        let count = Dim::from(groups);
+        let outer = shape[0].floor_div(&count);
+        let along = || shape[2..].iter().cloned();
+        let split: Shape = [count, outer.clone(), shape[1].clone()].into_iter().chain(along()).collect();
+        let joined: Shape = [&shape[1] * groups, outer].into_iter().chain(along()).collect();
+        let split = self.reshape(kernel, split)?;
+        let order: Vec<usize> = [0, 2, 1].into_iter().chain(3..shape.rank() + 1).collect();
+        let turned = self.transpose(split, &order)?;
+        let turned = self.reshape(turned, joined.clone())?;
+        let start = |(axis, n): (usize, &Dim)| if axis < 2 { Dim::ZERO } else { n - 1 };
+        let mirror = Slice {
+            starts: joined.iter().enumerate().map(start).collect(),
+            steps: (0..joined.rank()).map(|axis| if axis < 2 { 1 } else { -1 }).collect(),
+            extents: joined.0,
+        };
+        self.apply(mirror, &[turned])
+    }
+
     /// Slices of `x` along `axis` at run-time indices.
     #[track_caller]
     pub fn gather(&mut self, x: NodeId, axis: usize, indices: NodeId) -> Result<NodeId, GraphError> {

@@ -254,27 +254,11 @@ fn conv_transpose(cx: &mut Importer, call: &Call<'_>) -> Result<Vec<Value>, Refu
     let pads = sizes(call, "pads", 2 * count, 0)?.unwrap_or_else(|| vec![0; 2 * count]);
     let extra = sizes(call, "output_padding", count, 0)?.unwrap_or_else(|| vec![0; count]);
     let groups = groups(call)?;
-    // [c, o / groups, k..] -> [groups, c / groups, o / groups, k..] -> [groups, o / groups, c / groups, k..] -> [o, c / groups, k..]
-    let shape = cx.graph.shape(w).clone();
-    let inner = shape[0].exact_div(&groups.into()).ok_or_else(|| {
-        Refusal::malformed(format!("{} channels in {groups} groups", shape[0]), "a multiple")
-    })?;
-    let spatial = || shape[2..].iter().cloned();
-    let split: Shape =
-        [groups.into(), inner.clone(), shape[1].clone()].into_iter().chain(spatial()).collect();
-    let joined: Shape = [&shape[1] * groups, inner].into_iter().chain(spatial()).collect();
-    let mut order: Vec<usize> = (0..count + 3).collect();
-    order.swap(1, 2);
-    let split = cx.graph.reshape(w, split)?;
-    let turned = cx.graph.transpose(split, &order)?;
-    let turned = cx.graph.reshape(turned, joined)?;
-    let turned_shape = cx.graph.shape(turned).clone();
-    let mirrored = hadal_graph::op::Slice {
-        starts: turned_shape.iter().enumerate().map(|(a, n)| if a < 2 { Dim::ZERO } else { n - 1 }).collect(),
-        steps: (0..count + 2).map(|a| if a < 2 { 1 } else { -1 }).collect(),
-        extents: turned_shape.0,
-    };
-    let turned = cx.graph.apply(mirrored, &[turned])?;
+    let channels = &cx.graph.shape(w)[0];
+    if channels.exact_div(&groups.into()).is_none() {
+        return Err(Refusal::malformed(format!("{channels} channels in {groups} groups"), "a multiple"));
+    }
+    let turned = cx.graph.transposed_kernel(w, groups)?;
     let (mut low, mut high) = (Vec::new(), Vec::new());
     for axis in 0..count {
         let reach = dilation[axis].saturating_mul(kernel[axis] - 1);

@@ -127,24 +127,8 @@ impl Conv {
     /// A convolution of the result's gradient with the reversed kernel, in which stride and input dilation change places.
     fn input_gradient(&self, g: &mut Graph, x: NodeId, w: NodeId, d: NodeId) -> Result<NodeId, GraphError> {
         let (x_shape, w_shape) = (g.shape(x).clone(), g.shape(w).clone());
-        let (spatial, groups) = (x_shape.rank() - 2, Dim::from(self.groups));
-        // [o, c / groups, k..] to [c, o / groups, k..], reversed along k.
-        let outputs = w_shape[0].floor_div(&groups);
-        let split = [groups, outputs.clone(), w_shape[1].clone()];
-        let grouped =
-            g.reshape(w, split.into_iter().chain(w_shape[2..].iter().cloned()).collect::<Shape>())?;
-        let order: Vec<usize> = [0, 2, 1].into_iter().chain(3..3 + spatial).collect();
-        let swapped = g.transpose(grouped, &order)?;
-        let kernel_shape: Shape =
-            [x_shape[1].clone(), outputs].into_iter().chain(w_shape[2..].iter().cloned()).collect();
-        let kernel = g.reshape(swapped, kernel_shape.clone())?;
-        let start = |a: usize| if a < 2 { Dim::ZERO } else { &kernel_shape[a] - 1 };
-        let reverse = Slice {
-            starts: (0..spatial + 2).map(start).collect(),
-            extents: kernel_shape.0.clone(),
-            steps: (0..spatial + 2).map(|a| if a < 2 { 1 } else { -1 }).collect(),
-        };
-        let kernel = g.apply(reverse, &[kernel])?;
+        let spatial = x_shape.rank() - 2;
+        let kernel = g.transposed_kernel(w, self.groups)?;
         let (mut low, mut high, mut d) = (Vec::new(), Vec::new(), d);
         for a in 0..spatial {
             let reach = self.dilation[a] * (w_shape[a + 2].as_usize().unwrap_or(1) - 1);
