@@ -21,27 +21,48 @@
 //!
 //! Names, layouts and defaults are PyTorch's, so that its weights fit.
 
+mod batch_norm;
 mod bert;
+mod conv;
+mod conv_transpose;
 mod dropout;
 mod embedding;
+mod group_norm;
 mod init;
+mod instance_norm;
 mod layer_norm;
 mod linear;
 mod module;
 mod parameter;
+mod pool;
+mod prelu;
+mod rms_norm;
 mod scope;
+mod sequential;
 mod state_dict;
 mod weights;
 
 pub use crate::mode::Mode;
+pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormOptions};
 pub use bert::{Bert, BertConfig};
+pub use conv::{Conv, Conv1d, Conv2d, Conv3d};
+pub use conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
+pub use group_norm::GroupNorm;
 pub use hadal_derive::Module;
 pub use init::Init;
+pub use instance_norm::InstanceNorm;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use module::{Member, Module};
 pub use parameter::{Buffer, Parameter};
+pub use pool::{
+    AdaptiveAvgPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool, AvgPool1d, AvgPool2d, MaxPool, MaxPool1d,
+    MaxPool2d,
+};
+pub use prelu::Prelu;
+pub use rms_norm::RmsNorm;
 pub use scope::Scope;
+pub use sequential::{Flatten, Layer, Sequential};
 pub use weights::Weights;

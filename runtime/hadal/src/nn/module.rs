@@ -214,6 +214,7 @@ without_members!(
     crate::Shape,
     crate::Tensor,
     crate::tensor::ConvOptions,
+    crate::tensor::ConvTransposeOptions,
 );
 
 macro_rules! sequences {

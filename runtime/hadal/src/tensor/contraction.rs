@@ -24,6 +24,33 @@ impl Default for ConvOptions {
     }
 }
 
+/// How windows of a transposed convolution lie; one entry per spatial axis, or one for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConvTransposeOptions {
+    /// Distance of windows in the result.
+    pub stride: Vec<usize>,
+    /// What the convolution that goes the other way would pad: so much is cut from both ends.
+    pub padding: Vec<usize>,
+    /// What is added at the end.
+    pub output_padding: Vec<usize>,
+    /// Distance of the kernel's elements.
+    pub dilation: Vec<usize>,
+    /// Channels are split into this many groups.
+    pub groups: usize,
+}
+
+impl Default for ConvTransposeOptions {
+    fn default() -> ConvTransposeOptions {
+        ConvTransposeOptions {
+            stride: vec![1],
+            padding: vec![0],
+            output_padding: vec![0],
+            dilation: vec![1],
+            groups: 1,
+        }
+    }
+}
+
 impl Tensor {
     /// Matrix product of the last two axes, `[.., m, k]` by `[.., k, n]`; the other axes broadcast. `f16` and `bf16` are accumulated in
     /// `f32`.
@@ -45,20 +72,56 @@ impl Tensor {
     /// Errors: channels that do not match, windows that do not fit, lists of another length.
     #[track_caller]
     pub fn conv(&self, kernel: &Tensor, options: &ConvOptions) -> Result<Tensor> {
-        let spatial = self.rank().saturating_sub(2);
-        let spread = |list: &[usize]| match list {
-            [one] => vec![*one; spatial],
-            other => other.to_vec(),
-        };
+        let padding = self.spread("conv", &options.padding)?;
         let conv = Conv {
-            stride: spread(&options.stride),
-            low: spread(&options.padding),
-            high: spread(&options.padding),
-            dilation: spread(&options.dilation),
-            input_dilation: vec![1; spatial],
+            stride: self.spread("conv", &options.stride)?,
+            low: padding.clone(),
+            high: padding,
+            dilation: self.spread("conv", &options.dilation)?,
+            input_dilation: vec![1; self.rank().saturating_sub(2)],
             groups: options.groups,
         };
         Tensor::compose(&[self, kernel], |g, x| g.apply(conv, x))
+    }
+
+    /// Transposed convolution of `[n, c, spatial..]` with a kernel `[c, o / groups, k..]`, for any number of spatial axes: the gradient of
+    /// [`Tensor::conv`] with respect to its input; `torch.nn.functional.conv_transpose2d`.
+    ///
+    /// Errors: channels that do not match, lists of another length, more padding than the kernel reaches.
+    #[track_caller]
+    pub fn conv_transpose(&self, kernel: &Tensor, options: &ConvTransposeOptions) -> Result<Tensor> {
+        let op = "conv_transpose";
+        let shape = kernel.dims()?;
+        let groups = options.groups;
+        if shape.len() != self.rank() || groups == 0 || shape[0] % groups != 0 {
+            return Err(Error::argument(format!(
+                "{op} of {} takes a kernel [channels, outputs / groups, k..] whose channels fall into {groups} groups, but this is {}",
+                self.ty(),
+                kernel.ty()
+            )));
+        }
+        let padding = self.spread(op, &options.padding)?;
+        let extra = self.spread(op, &options.output_padding)?;
+        let dilation = self.spread(op, &options.dilation)?;
+        let (mut low, mut high) = (Vec::new(), Vec::new());
+        for axis in 0..padding.len() {
+            let reach = dilation[axis] * shape[axis + 2].saturating_sub(1);
+            let Some(border) = reach.checked_sub(padding[axis]) else {
+                return Err(Error::argument(format!(
+                    "{op}: a padding of {} is more than the kernel reaches, {reach}",
+                    padding[axis]
+                )));
+            };
+            low.push(border);
+            high.push(border + extra[axis]);
+        }
+        let stride = vec![1; padding.len()];
+        let conv =
+            Conv { stride, low, high, dilation, input_dilation: self.spread(op, &options.stride)?, groups };
+        Tensor::compose(&[self, kernel], |g, x| {
+            let turned = g.transposed_kernel(x[1], groups)?;
+            g.apply(conv, &[x[0], turned])
+        })
     }
 
     /// Convolution along one axis: `[n, c, l]` with `[o, c / groups, k]`. Errors: as [`Tensor::conv`], or another rank.

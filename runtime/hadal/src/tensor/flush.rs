@@ -180,6 +180,13 @@ fn needed_by_backward(tensor: &Tensor) -> bool {
             | Op::Pad(_)
             | Op::Concat(_)
             | Op::Gelu(_)
+            | Op::Relu(_)
+            | Op::Sigmoid(_)
+            | Op::Silu(_)
+            | Op::Softplus(_)
+            | Op::BatchNorm(_)
+            | Op::Rope(_)
+            | Op::OneHot(_)
             | Op::Dropout(_)
     )
 }

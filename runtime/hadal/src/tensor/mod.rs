@@ -27,15 +27,18 @@ mod flush;
 mod index;
 mod layout;
 pub(crate) mod node;
+mod normalise;
+mod pool;
 mod random;
 mod read;
 pub(crate) mod record;
 mod reduction;
 
 pub use arithmetic::Operand;
-pub use contraction::ConvOptions;
+pub use contraction::{ConvOptions, ConvTransposeOptions};
 pub use flush::{flush, flush_async};
 pub use index::{Ellipsis, Index, IntoIndices, NewAxis};
+pub use pool::PoolOptions;
 pub use random::{Key, KeySequence};
 
 pub(crate) use build::replay;

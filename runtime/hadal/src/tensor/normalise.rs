@@ -1,50 +1,13 @@
-//! Activations, normalisation, losses and dropout.
+//! Softmax, normalisation, cross-entropy and dropout.
 
 use super::{Key, Tensor};
 use crate::{Error, Result};
-use hadal_graph::op::{CrossEntropy, Dropout, Gelu, LayerNorm, LogSoftmax, Softmax};
-use hadal_graph::program::UnaryOp;
+use hadal_graph::op::{
+    BatchNorm, CrossEntropy, Dropout, GroupNorm, LayerNorm, LogSoftmax, LogSumExp, RmsNorm, Softmax,
+};
 use hadal_graph::{DType, Scalar};
 
 impl Tensor {
-    /// `max(x, 0)`.
-    #[track_caller]
-    pub fn relu(&self) -> Result<Tensor> {
-        self.maximum(0.0)
-    }
-
-    /// `1 / (1 + e^-x)`.
-    #[track_caller]
-    pub fn sigmoid(&self) -> Result<Tensor> {
-        // (1 + tanh(x / 2)) / 2 overflows nowhere.
-        self.check_float("sigmoid")?;
-        Tensor::compose(&[self], |g, x| {
-            let half = g.scalar(0.5, g.dtype(x[0]))?;
-            let inner = g.mul(x[0], half)?;
-            let tanh = g.unary(UnaryOp::Tanh, inner)?;
-            let scaled = g.mul(tanh, half)?;
-            g.add(scaled, half)
-        })
-    }
-
-    /// `x · sigmoid(x)`.
-    #[track_caller]
-    pub fn silu(&self) -> Result<Tensor> {
-        self.mul(self.sigmoid()?)
-    }
-
-    /// `x Φ(x)`.
-    #[track_caller]
-    pub fn gelu(&self) -> Result<Tensor> {
-        Tensor::compose(&[self], |g, x| g.apply(Gelu { tanh: false }, x))
-    }
-
-    /// The tanh approximation of [`Tensor::gelu`].
-    #[track_caller]
-    pub fn gelu_tanh(&self) -> Result<Tensor> {
-        Tensor::compose(&[self], |g, x| g.apply(Gelu { tanh: true }, x))
-    }
-
     /// Positive numbers that sum to 1 along an axis. Errors: integers, an axis that is not there.
     #[track_caller]
     pub fn softmax(&self, axis: i64) -> Result<Tensor> {
@@ -64,6 +27,43 @@ impl Tensor {
     pub fn layer_norm(&self, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
         let epsilon = Scalar::new(epsilon, DType::F32);
         Tensor::compose(&[self, weight, bias], |g, x| g.apply(LayerNorm { epsilon }, x))
+    }
+
+    /// Root-mean-square normalisation over the last axis of `[.., n]`, with `weight: [n]`. Errors: other shapes or dtypes.
+    #[track_caller]
+    pub fn rms_norm(&self, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
+        let epsilon = Scalar::new(epsilon, DType::F32);
+        Tensor::compose(&[self, weight], |g, x| g.apply(RmsNorm { epsilon }, x))
+    }
+
+    /// Normalisation of each sample of `[n, c, spatial..]` over groups of channels, with `weight: [c]` and `bias: [c]`. Errors: other
+    /// shapes or dtypes; groups that do not divide the channels.
+    #[track_caller]
+    pub fn group_norm(&self, groups: usize, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
+        let epsilon = Scalar::new(epsilon, DType::F32);
+        Tensor::compose(&[self, weight, bias], |g, x| g.apply(GroupNorm { groups, epsilon }, x))
+    }
+
+    /// Normalisation of each channel of `[n, c, spatial..]` with a given mean and variance, and a weight and a bias, each `[c]`. Errors:
+    /// other shapes or dtypes.
+    #[track_caller]
+    pub fn batch_norm(
+        &self,
+        weight: &Tensor,
+        bias: &Tensor,
+        mean: &Tensor,
+        variance: &Tensor,
+        epsilon: f64,
+    ) -> Result<Tensor> {
+        let epsilon = Scalar::new(epsilon, DType::F32);
+        Tensor::compose(&[self, weight, bias, mean, variance], |g, x| g.apply(BatchNorm { epsilon }, x))
+    }
+
+    /// `log(sum(e^x))` over axes, which go; no axes mean all. Overflows nowhere. Errors: integers, an axis that is not there.
+    #[track_caller]
+    pub fn logsumexp(&self, axes: &[i64]) -> Result<Tensor> {
+        let axes = self.axes("logsumexp", axes)?;
+        Tensor::compose(&[self], |g, x| g.apply(LogSumExp { axes }, x))
     }
 
     /// Cross-entropy of logits `[n, c]` and class numbers `[n]` (integers in `0..c`): one loss for each row, `[n]`.

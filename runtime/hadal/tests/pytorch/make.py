@@ -1,0 +1,152 @@
+"""Writes golden/*.json: layers and losses of PyTorch 1.13, forward and backward, in float64.
+
+    python3 make.py [NAME..]
+
+Each file holds named inputs, the state dict before, the outputs, the gradients of sum(output * seed) with respect to float inputs and
+parameters, and buffers after. Inputs and weights are decimals of three digits, so that float32 rounds them by little.
+"""
+
+import json
+import math
+import os
+import sys
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
+WANTED = sys.argv[1:]
+TYPES = {torch.float64: "f32", torch.int64: "i64", torch.bool: "bool"}
+
+
+def pack(t):
+    t = t.detach()
+    flat = t.reshape(-1).tolist()
+    if t.dtype == torch.float64:
+        flat = [float("%.7g" % v) for v in flat]
+        flat = [int(v) if v == int(v) else v for v in flat]
+    if t.dtype == torch.bool:
+        flat = [int(v) for v in flat]
+    return {"dtype": TYPES[t.dtype], "shape": list(t.shape), "data": flat}
+
+
+def decimals(t):
+    return torch.round(t, decimals=3)
+
+
+def randn(*shape):
+    return decimals(torch.randn(*shape, dtype=torch.float64))
+
+
+def rand(*shape):
+    return decimals(0.02 + 0.96 * torch.rand(*shape, dtype=torch.float64))
+
+
+def classes(count, *shape):
+    return torch.randint(0, count, shape)
+
+
+def row(name, inputs, forward, module=None, training=True):
+    if WANTED and name not in WANTED:
+        return
+    torch.manual_seed(sum(name.encode()))
+    inputs = {k: v() if callable(v) else v for k, v in inputs.items()}
+    state = {}
+    if module is not None:
+        module = module().double()
+        module.train(training)
+        for p in module.parameters():
+            p.data = decimals(p.data + 0.2 * torch.randn_like(p))
+        for key, b in module.named_buffers():
+            if b.dtype == torch.float64:
+                b.data = decimals(b.data + 0.3 * torch.rand_like(b))
+        state = {k: pack(v) for k, v in module.state_dict().items()}
+    leaves = {k: v.clone().requires_grad_() for k, v in inputs.items() if v.dtype == torch.float64}
+    given = {**inputs, **leaves}
+    out = forward(module, *given.values()) if module is not None else forward(*given.values())
+    out = out if isinstance(out, (tuple, list)) else (out,)
+    seeds = [randn(*o.shape) for o in out]
+    sum((o * s).sum() for o, s in zip(out, seeds)).backward()
+    zero = lambda t: torch.zeros_like(t) if t.grad is None else t.grad
+    grads = {k: pack(zero(v)) for k, v in leaves.items()}
+    buffers = {}
+    if module is not None:
+        grads.update({k: pack(zero(p)) for k, p in module.named_parameters()})
+        buffers = {k: pack(b) for k, b in module.named_buffers()}
+    result = {
+        "inputs": {k: pack(v) for k, v in inputs.items()},
+        "state": state,
+        "outputs": [pack(o) for o in out],
+        "seeds": [pack(s) for s in seeds],
+        "gradients": grads,
+        "buffers": buffers,
+    }
+    with open(os.path.join(FOLDER, name + ".json"), "w") as f:
+        json.dump(result, f, separators=(",", ":"))
+        f.write("\n")
+
+
+def layer(name, inputs, module, training=True, forward=lambda m, x: m(x)):
+    row(name, inputs, forward, module, training)
+
+
+# Activations: one grid of values, off the kinks.
+GRID = {"x": lambda: torch.tensor([-7.25, -3.5, -2.9, -1.3, -0.7, -0.3, -0.01, 0.02, 0.4, 0.6, 1.2, 2.7, 3.3, 6.5], dtype=torch.float64)}
+SIMPLE = {
+    "relu": F.relu, "relu6": F.relu6, "selu": F.selu, "sigmoid": torch.sigmoid, "log_sigmoid": F.logsigmoid,
+    "softplus": F.softplus, "softsign": F.softsign, "silu": F.silu, "mish": F.mish, "gelu": F.gelu,
+    "hardsigmoid": F.hardsigmoid, "hardswish": F.hardswish, "tanhshrink": F.tanhshrink,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "leaky_relu": lambda x: F.leaky_relu(x, 0.1),
+    "elu": lambda x: F.elu(x, 0.7), "celu": lambda x: F.celu(x, 1.5), "hardtanh": lambda x: F.hardtanh(x, -2.0, 0.5),
+    "hardshrink": lambda x: F.hardshrink(x, 0.5), "softshrink": lambda x: F.softshrink(x, 0.5),
+    "threshold": lambda x: F.threshold(x, 0.5, -2.0), "glu": lambda x: F.glu(x, 0),
+}
+for name, f in SIMPLE.items():
+    row(name, GRID, f)
+row("prelu", {"x": lambda: randn(2, 3, 4), "slope": lambda: randn(3)}, lambda x, slope: F.prelu(x, slope))
+
+# Layers without recurrence.
+layer("Linear", {"x": lambda: randn(2, 3, 4)}, lambda: nn.Linear(4, 3))
+layer("Linear.without_bias", {"x": lambda: randn(2, 4)}, lambda: nn.Linear(4, 3, bias=False))
+layer("Embedding", {"x": lambda: classes(5, 2, 4)}, lambda: nn.Embedding(5, 3))
+layer("Conv1d", {"x": lambda: randn(2, 4, 9)}, lambda: nn.Conv1d(4, 6, 3, stride=2, padding=2, dilation=2, groups=2))
+layer("Conv2d", {"x": lambda: randn(2, 2, 5, 6)}, lambda: nn.Conv2d(2, 3, (3, 2), stride=(1, 2), padding=(1, 0)))
+layer("Conv2d.depthwise", {"x": lambda: randn(1, 4, 5, 5)}, lambda: nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4, bias=False))
+layer("Conv3d", {"x": lambda: randn(1, 2, 4, 3, 4)}, lambda: nn.Conv3d(2, 2, 2, stride=(2, 1, 1), padding=1))
+layer("ConvTranspose1d", {"x": lambda: randn(2, 4, 5)}, lambda: nn.ConvTranspose1d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2))
+layer("ConvTranspose2d", {"x": lambda: randn(2, 3, 3, 4)}, lambda: nn.ConvTranspose2d(3, 2, (3, 2), stride=(2, 3), padding=(1, 0), dilation=(2, 1)))
+layer("ConvTranspose3d", {"x": lambda: randn(1, 2, 2, 3, 2)}, lambda: nn.ConvTranspose3d(2, 2, 2, stride=(1, 2, 1), padding=(0, 1, 0), bias=False))
+layer("BatchNorm1d", {"x": lambda: randn(5, 3)}, lambda: nn.BatchNorm1d(3))
+layer("BatchNorm1d.cumulative", {"x": lambda: randn(2, 3, 4)}, lambda: nn.BatchNorm1d(3, momentum=None, eps=1e-3))
+layer("BatchNorm2d", {"x": lambda: randn(2, 3, 3, 2)}, lambda: nn.BatchNorm2d(3))
+layer("BatchNorm2d.eval", {"x": lambda: randn(2, 3, 3, 2)}, lambda: nn.BatchNorm2d(3), training=False)
+layer("BatchNorm3d", {"x": lambda: randn(2, 2, 2, 3, 2)}, lambda: nn.BatchNorm3d(2, momentum=0.3))
+layer("GroupNorm", {"x": lambda: randn(2, 4, 3, 2)}, lambda: nn.GroupNorm(2, 4))
+layer("InstanceNorm", {"x": lambda: randn(2, 3, 5)}, lambda: nn.InstanceNorm1d(3))
+layer("InstanceNorm.affine", {"x": lambda: randn(2, 3, 2, 3)}, lambda: nn.InstanceNorm2d(3, affine=True))
+layer("LayerNorm", {"x": lambda: randn(2, 3, 5)}, lambda: nn.LayerNorm(5))
+
+
+class RmsNorm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * self.weight
+
+
+layer("RmsNorm", {"x": lambda: randn(2, 3, 5)}, lambda: RmsNorm(5))
+layer("Prelu", {"x": lambda: randn(2, 3, 4)}, lambda: nn.PReLU(3))
+layer("Flatten", {"x": lambda: randn(2, 3, 2)}, lambda: nn.Flatten())
+layer("Dropout", {"x": lambda: randn(2, 3)}, lambda: nn.Dropout(0.5), training=False)
+layer("Sequential", {"x": lambda: randn(3, 4)}, lambda: nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)))
+layer("MaxPool1d", {"x": lambda: randn(2, 2, 9)}, lambda: nn.MaxPool1d(3, stride=2, padding=1, dilation=2, ceil_mode=True))
+layer("MaxPool2d", {"x": lambda: randn(2, 2, 5, 6)}, lambda: nn.MaxPool2d(2))
+layer("MaxPool2d.overlapping", {"x": lambda: randn(1, 2, 6, 5)}, lambda: nn.MaxPool2d(3, stride=2, padding=1))
+layer("AvgPool1d", {"x": lambda: randn(2, 2, 7)}, lambda: nn.AvgPool1d(3, stride=2, padding=1, ceil_mode=True))
+layer("AvgPool2d", {"x": lambda: randn(2, 2, 5, 6)}, lambda: nn.AvgPool2d((2, 3)))
+layer("AvgPool2d.without_padding", {"x": lambda: randn(1, 2, 6, 6)}, lambda: nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True, count_include_pad=False))
+layer("AdaptiveAvgPool1d", {"x": lambda: randn(2, 2, 7)}, lambda: nn.AdaptiveAvgPool1d(3))
+layer("AdaptiveAvgPool2d", {"x": lambda: randn(2, 2, 5, 6)}, lambda: nn.AdaptiveAvgPool2d((1, 4)))
