@@ -32,6 +32,7 @@ mod init;
 mod instance_norm;
 mod layer_norm;
 mod linear;
+pub mod loss;
 mod module;
 mod parameter;
 mod pool;

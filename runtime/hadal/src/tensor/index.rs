@@ -2,7 +2,7 @@
 
 use super::Tensor;
 use crate::{Error, Result};
-use hadal_graph::op::{DynamicSlice, DynamicUpdate, Scatter};
+use hadal_graph::op::{DynamicSlice, DynamicUpdate, Scatter, TakeAlong};
 use hadal_graph::program::ScatterOp;
 use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
@@ -163,6 +163,15 @@ impl Tensor {
     pub fn index_select(&self, axis: i64, indices: &Tensor) -> Result<Tensor> {
         let axis = self.axis("index_select", axis)?;
         Tensor::compose(&[self, indices], |g, x| g.gather(x[0], axis, x[1]))
+    }
+
+    /// One element for each index along an axis: `out[i, j, k] = x[i, indices[i, j, k], k]` for the middle one; `torch.gather`.
+    ///
+    /// A position that is not there is an error of the run. Errors: indices that are not integers, or of another shape but for the axis.
+    #[track_caller]
+    pub fn take_along(&self, axis: i64, indices: &Tensor) -> Result<Tensor> {
+        let axis = self.axis("take_along", axis)?;
+        Tensor::compose(&[self, indices], |g, x| g.apply(TakeAlong { axis }, x))
     }
 
     /// `updates[.., i, ..]` added at position `indices[i]` of an axis, in order: the same result on every run.

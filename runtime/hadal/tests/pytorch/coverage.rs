@@ -50,6 +50,10 @@ fn functions(text: &str) -> BTreeSet<String> {
     after.map(name).collect()
 }
 
+/// Public names of `nn::loss` that are no losses.
+const OPTIONS: [&str; 5] =
+    ["Reduction", "CrossEntropyOptions", "TripletOptions", "FocalOptions", "CtcOptions"];
+
 fn covered() -> BTreeSet<String> {
     rows().iter().map(|row| row.name.split('.').next().unwrap_or_default().to_string()).collect()
 }
@@ -67,6 +71,20 @@ fn every_layer_and_activation_has_a_row() {
     let stale: Vec<&String> =
         excused.iter().filter(|n| !public.contains(*n) || covered.contains(*n)).collect();
     assert!(stale.is_empty(), "these are excused, but are not there or have a row: {stale:?}");
+}
+
+#[test]
+fn every_loss_has_a_row() {
+    let rows = rows();
+    let covered = |name: &String| {
+        let own = format!("loss.{name}");
+        rows.iter().any(|row| row.name == own || row.name.starts_with(&format!("{own}.")))
+    };
+    let public = exported(&source("nn/loss/mod.rs"));
+    assert!(public.len() > 20, "the list of losses was not understood: {public:?}");
+    let missing: Vec<&String> =
+        public.iter().filter(|name| !OPTIONS.contains(&name.as_str()) && !covered(name)).collect();
+    assert!(missing.is_empty(), "these have no row in tests/pytorch: {missing:?}");
 }
 
 #[test]

@@ -30,8 +30,8 @@ pub(crate) struct Packed {
 impl Golden {
     pub(crate) fn open(row: &str) -> Result<Golden, String> {
         let path = folder().join(format!("{row}.json"));
-        let text = std::fs::read_to_string(&path).map_err(|e| format!("{row}: {}: {e}", path.display()))?;
-        serde_json::from_str(&text).map_err(|e| format!("{row}: {e}"))
+        let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))
     }
 }
 

@@ -8,6 +8,7 @@ mod activations;
 mod coverage;
 mod golden;
 mod layers;
+mod losses;
 mod row;
 
 use hadal::Device;
@@ -15,7 +16,7 @@ use row::Row;
 
 /// All rows.
 fn rows() -> Vec<Row> {
-    [layers::rows(), activations::rows()].concat()
+    [layers::rows(), activations::rows(), losses::rows()].concat()
 }
 
 /// Runs all rows on a device and reports every one that differs.

@@ -36,18 +36,18 @@ def decimals(t):
 
 
 def randn(*shape):
-    return decimals(torch.randn(*shape, dtype=torch.float64))
+    return decimals(torch.randn(shape, dtype=torch.float64))
 
 
 def rand(*shape):
-    return decimals(0.02 + 0.96 * torch.rand(*shape, dtype=torch.float64))
+    return decimals(0.02 + 0.96 * torch.rand(shape, dtype=torch.float64))
 
 
 def classes(count, *shape):
     return torch.randint(0, count, shape)
 
 
-def row(name, inputs, forward, module=None, training=True):
+def row(name, inputs, forward, module=None, training=True, constant=()):
     if WANTED and name not in WANTED:
         return
     torch.manual_seed(sum(name.encode()))
@@ -62,7 +62,7 @@ def row(name, inputs, forward, module=None, training=True):
             if b.dtype == torch.float64:
                 b.data = decimals(b.data + 0.3 * torch.rand_like(b))
         state = {k: pack(v) for k, v in module.state_dict().items()}
-    leaves = {k: v.clone().requires_grad_() for k, v in inputs.items() if v.dtype == torch.float64}
+    leaves = {k: v.clone().requires_grad_() for k, v in inputs.items() if v.dtype == torch.float64 and k not in constant}
     given = {**inputs, **leaves}
     out = forward(module, *given.values()) if module is not None else forward(*given.values())
     out = out if isinstance(out, (tuple, list)) else (out,)
@@ -150,3 +150,87 @@ layer("AvgPool2d", {"x": lambda: randn(2, 2, 5, 6)}, lambda: nn.AvgPool2d((2, 3)
 layer("AvgPool2d.without_padding", {"x": lambda: randn(1, 2, 6, 6)}, lambda: nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True, count_include_pad=False))
 layer("AdaptiveAvgPool1d", {"x": lambda: randn(2, 2, 7)}, lambda: nn.AdaptiveAvgPool1d(3))
 layer("AdaptiveAvgPool2d", {"x": lambda: randn(2, 2, 5, 6)}, lambda: nn.AdaptiveAvgPool2d((1, 4)))
+
+
+# Losses: the target is a constant where PyTorch does not differentiate it.
+def loss(name, inputs, forward, constant=("target",)):
+    row("loss." + name, inputs, forward, constant=constant)
+
+
+PAIR = {"x": lambda: randn(3, 4), "target": lambda: randn(3, 4)}
+BINARY = {"x": lambda: rand(3, 4), "target": lambda: rand(3, 4)}
+LOGITS = {"x": lambda: randn(3, 4), "target": lambda: rand(3, 4)}
+SIGNS = lambda: torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64)
+CLASSES = {"x": lambda: randn(4, 5), "target": lambda: torch.tensor([3, 0, 4, 1])}
+WEIGHT = torch.tensor([0.5, 1.5, 1.0, 2.0, 0.25], dtype=torch.float64)
+for reduction in ["none", "mean", "sum"]:
+    loss("mse." + reduction, PAIR, lambda x, y: F.mse_loss(x, y, reduction=reduction), ())
+    loss("cross_entropy." + reduction, CLASSES, lambda x, y: F.cross_entropy(x, y, reduction=reduction))
+    loss("cross_entropy.all_options_" + reduction, {"x": lambda: randn(2, 5, 3), "target": lambda: torch.tensor([[0, 2, 4], [2, 1, 3]])},
+         lambda x, y: F.cross_entropy(x, y, weight=WEIGHT, ignore_index=2, label_smoothing=0.2, reduction=reduction))
+loss("cross_entropy.smoothing", CLASSES, lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1))
+loss("cross_entropy_of_probabilities", {"x": lambda: randn(3, 4, 2), "target": lambda: decimals(torch.softmax(randn(3, 4, 2), 1))},
+     lambda x, y: F.cross_entropy(x, y, reduction="none"))
+loss("nll", {"x": lambda: -rand(4, 5), "target": lambda: torch.tensor([3, 0, 4, 1])}, lambda x, y: F.nll_loss(x, y, weight=WEIGHT))
+loss("l1", PAIR, lambda x, y: F.l1_loss(x, y), ())
+loss("smooth_l1", PAIR, lambda x, y: F.smooth_l1_loss(x, y, beta=0.7), ())
+loss("huber", PAIR, lambda x, y: F.huber_loss(x, y, delta=0.7), ())
+loss("poisson_nll", PAIR, lambda x, y: F.poisson_nll_loss(x, y))
+loss("poisson_nll.rate", {"x": lambda: rand(3, 4), "target": lambda: rand(3, 4)}, lambda x, y: F.poisson_nll_loss(x, y, log_input=False))
+loss("gaussian_nll", {"x": lambda: randn(3, 4), "target": lambda: randn(3, 4), "variance": lambda: rand(3, 4)},
+     lambda x, y, v: F.gaussian_nll_loss(x, y, v))
+loss("bce", BINARY, lambda x, y: F.binary_cross_entropy(x, y))
+loss("bce_with_logits", LOGITS, lambda x, y: F.binary_cross_entropy_with_logits(
+    x, y, weight=WEIGHT[:4], pos_weight=WEIGHT[1:], reduction="none"))
+loss("bce_with_logits.large", {"x": lambda: 40 * randn(3, 4), "target": lambda: rand(3, 4)}, lambda x, y: F.binary_cross_entropy_with_logits(x, y))
+loss("soft_margin", {"x": lambda: randn(4), "target": SIGNS}, lambda x, y: F.soft_margin_loss(x, y))
+loss("multilabel_soft_margin", {"x": lambda: randn(3, 5), "target": lambda: classes(2, 3, 5).double()},
+     lambda x, y: F.multilabel_soft_margin_loss(x, y, weight=WEIGHT))
+loss("kl_div", {"x": lambda: -rand(3, 4), "target": lambda: rand(3, 4) * (torch.arange(4) > 0)}, lambda x, y: F.kl_div(x, y, reduction="sum"))
+loss("kl_div.log_target", {"x": lambda: -rand(3, 4), "target": lambda: -rand(3, 4)}, lambda x, y: F.kl_div(x, y, reduction="none", log_target=True), ())
+loss("margin_ranking", {"a": lambda: randn(4), "b": lambda: randn(4), "target": SIGNS}, lambda a, b, y: F.margin_ranking_loss(a, b, y, margin=0.3))
+loss("hinge_embedding", {"x": lambda: randn(4), "target": SIGNS}, lambda x, y: F.hinge_embedding_loss(x, y, margin=1.0))
+loss("cosine_embedding", {"a": lambda: randn(4, 3), "b": lambda: randn(4, 3), "target": SIGNS},
+     lambda a, b, y: F.cosine_embedding_loss(a, b, y, margin=-0.2))
+TRIPLET = {"a": lambda: randn(4, 3), "p": lambda: randn(4, 3), "n": lambda: randn(4, 3)}
+loss("triplet_margin", TRIPLET, lambda a, p, n: F.triplet_margin_loss(a, p, n))
+loss("triplet_margin.swap", TRIPLET, lambda a, p, n: F.triplet_margin_loss(a, p, n, margin=0.5, p=3, swap=True, reduction="sum"))
+loss("multi_margin", CLASSES, lambda x, y: F.multi_margin_loss(x, y))
+loss("multi_margin.squared", CLASSES, lambda x, y: F.multi_margin_loss(x, y, p=2, margin=0.7, weight=WEIGHT))
+
+
+def dice(p, y):
+    both, all = (p * y).flatten(2).sum(2), p.flatten(2).sum(2) + y.flatten(2).sum(2)
+    return (1 - (2 * both + 1) / (all + 1)).mean()
+
+
+def focal(x, y, alpha=0.25, gamma=2):
+    p = torch.sigmoid(x)
+    right = p * y + (1 - p) * (1 - y)
+    weight = alpha * y + (1 - alpha) * (1 - y)
+    return (weight * (1 - right) ** gamma * F.binary_cross_entropy_with_logits(x, y, reduction="none")).mean()
+
+
+def info_nce(q, k):
+    scores = F.normalize(q, dim=1) @ F.normalize(k, dim=1).T / 0.2
+    return F.cross_entropy(scores, torch.arange(len(q)))
+
+
+def nt_xent(a, b):
+    z = F.normalize(torch.cat([a, b]), dim=1)
+    scores = (z @ z.T / 0.5).masked_fill(torch.eye(len(z), dtype=torch.bool), -math.inf)
+    n = len(a)
+    return F.cross_entropy(scores, torch.cat([torch.arange(n, 2 * n), torch.arange(n)]))
+
+
+loss("dice", {"x": lambda: rand(2, 2, 3, 2), "target": lambda: classes(2, 2, 2, 3, 2).double()}, dice)
+loss("focal", {"x": lambda: randn(3, 4), "target": lambda: classes(2, 3, 4).double()}, focal)
+loss("info_nce", {"q": lambda: randn(4, 3), "k": lambda: randn(4, 3)}, info_nce)
+loss("nt_xent", {"a": lambda: randn(3, 4), "b": lambda: randn(3, 4)}, nt_xent)
+
+# The second sequence is shorter, the third has a repeated label, the fourth is too long to be spelt.
+SPELT = {"x": lambda: randn(6, 4, 4), "target": lambda: torch.tensor([[1, 2, 3], [2, 1, 1], [1, 1, 3], [2, 2, 2]]),
+         "lengths": lambda: torch.tensor([6, 4, 6, 3]), "target_lengths": lambda: torch.tensor([3, 1, 3, 3])}
+for reduction in ["none", "mean"]:
+    loss("ctc." + reduction, SPELT, lambda x, y, l, t: F.ctc_loss(
+        F.log_softmax(x, 2), y, l, t, reduction=reduction, zero_infinity=True))

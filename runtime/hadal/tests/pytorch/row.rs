@@ -27,18 +27,18 @@ impl Row {
     }
 }
 
-/// Tensors of the golden file, by name: floats are variables.
+/// Tensors of the golden file, by name: those with a gradient are variables.
 pub(crate) struct Inputs {
-    floats: BTreeMap<String, Variable>,
-    others: BTreeMap<String, Tensor>,
+    variables: BTreeMap<String, Variable>,
+    constants: BTreeMap<String, Tensor>,
 }
 
 impl Inputs {
     /// The input of that name.
     pub(crate) fn get(&self, name: &str) -> Result<Tensor> {
-        match self.floats.get(name) {
+        match self.variables.get(name) {
             Some(variable) => variable.get(),
-            None => Ok(self.others[name].clone()),
+            None => Ok(self.constants[name].clone()),
         }
     }
 }
@@ -113,15 +113,15 @@ fn compute<L: Module>(
     if !training {
         layer.eval();
     }
-    let mut inputs = Inputs { floats: BTreeMap::new(), others: BTreeMap::new() };
+    let mut inputs = Inputs { variables: BTreeMap::new(), constants: BTreeMap::new() };
     for (name, value) in &golden.inputs {
         let tensor = Tensor::from_host(device, &value.host())?;
-        match tensor.dtype().is_float() {
-            true => drop(inputs.floats.insert(name.clone(), Variable::new(name, &tensor)?)),
-            false => drop(inputs.others.insert(name.clone(), tensor)),
+        match golden.gradients.contains_key(name) {
+            true => drop(inputs.variables.insert(name.clone(), Variable::new(name, &tensor)?)),
+            false => drop(inputs.constants.insert(name.clone(), tensor)),
         }
     }
-    let mut leaves: Vec<(&str, &Variable)> = inputs.floats.iter().map(|(n, v)| (n.as_str(), v)).collect();
+    let mut leaves: Vec<(&str, &Variable)> = inputs.variables.iter().map(|(n, v)| (n.as_str(), v)).collect();
     leaves.extend(layer.named_parameters().into_iter().filter_map(|(n, p)| Some((n, p.variable()?))));
     let run = |_: &[Tensor]| -> Result<Vec<Tensor>> {
         let mut results = forward(&layer, &inputs)?;
