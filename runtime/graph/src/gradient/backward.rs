@@ -5,6 +5,7 @@ use crate::TensorType;
 use crate::error::{GraphError, OpError};
 use crate::graph::{Graph, NodeId};
 use crate::op::Operator;
+use crate::pass::inline;
 
 /// What [`Operator::gradient`] is given: the node being differentiated and the graph to which the rule adds nodes.
 pub struct Backward<'a> {
@@ -58,14 +59,37 @@ impl Backward<'_> {
         let Some(results) = op.decompose(self.graph, &inputs)? else {
             return Err(self.no_gradient("it does not decompose"));
         };
+        self.through(first_new, &results, &inputs)
+    }
+
+    /// The gradients of a region that computes the node's results from `inputs`, which stand for the node's operands.
+    ///
+    /// Errors: whatever the ops of the region say.
+    pub(crate) fn by_region(
+        &mut self,
+        region: &Graph,
+        inputs: &[NodeId],
+    ) -> Result<Vec<Option<NodeId>>, GraphError> {
+        let first_new = self.graph.nodes().len();
+        let results = inline(self.graph, region, inputs);
+        self.through(first_new, &results, inputs)
+    }
+
+    /// The gradient of each operand, where nodes from number `first` on compute `results` from `inputs`.
+    fn through(
+        &mut self,
+        first: usize,
+        results: &[NodeId],
+        inputs: &[NodeId],
+    ) -> Result<Vec<Option<NodeId>>, GraphError> {
         let seeds: Vec<(NodeId, NodeId)> =
-            results.into_iter().zip(self.gradients).filter_map(|(r, d)| Some((r, (*d)?))).collect();
+            results.iter().zip(self.gradients).filter_map(|(&r, d)| Some((r, (*d)?))).collect();
         // An operand that is given twice gets its whole gradient at its first place.
-        let first = |i: usize| self.needs[i] && !inputs[..i].contains(&inputs[i]);
-        let wanted: Vec<usize> = (0..inputs.len()).filter(|&i| first(i)).collect();
+        let earliest = |i: usize| self.needs[i] && !inputs[..i].contains(&inputs[i]);
+        let wanted: Vec<usize> = (0..inputs.len()).filter(|&i| earliest(i)).collect();
         let wrt: Vec<NodeId> = wanted.iter().map(|&i| inputs[i]).collect();
         let mut gradients = vec![None; inputs.len()];
-        for (i, gradient) in wanted.into_iter().zip(walk(self.graph, first_new, &seeds, &wrt)?) {
+        for (i, gradient) in wanted.into_iter().zip(walk(self.graph, first, &seeds, &wrt)?) {
             gradients[i] = gradient;
         }
         Ok(gradients)

@@ -37,6 +37,7 @@ impl Lowering<'_> {
             Op::DynamicUpdate(op) => self.emit_dynamic_update(anchor, op),
             Op::While(_) => self.emit_while(group, anchor),
             Op::If(_) => self.emit_if(group, anchor),
+            Op::Barrier(_) => self.emit_barrier(anchor),
             _ => Err(Stop::Cut(anchor)),
         }
     }

@@ -1,4 +1,4 @@
-//! Loops and branches: steps that own programs.
+//! Loops and branches: steps that own programs. Barriers: no steps at all.
 
 use super::{Lowering, Stop, lower};
 use crate::error::GraphError;
@@ -38,6 +38,14 @@ impl Lowering<'_> {
             writes,
             label,
         });
+        Ok(())
+    }
+
+    /// A barrier is the memory of its first operand. As a group of its own it keeps what is before apart from what comes after, and the
+    /// order of groups makes it wait for its further operands.
+    pub(super) fn emit_barrier(&mut self, anchor: NodeId) -> Result<(), Stop> {
+        let value = self.memory(self.graph.node(anchor).inputs[0])?;
+        self.values[anchor.index()] = Some(value);
         Ok(())
     }
 

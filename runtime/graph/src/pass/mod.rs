@@ -32,6 +32,7 @@ pub use decompose::decompose;
 pub use fold::fold;
 pub(crate) use infer::check_types;
 pub use infer::infer;
+pub(crate) use rewrite::inline;
 pub use simplify::simplify;
 pub use substitute::substitute;
 

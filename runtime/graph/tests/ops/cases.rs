@@ -104,6 +104,7 @@ pub(crate) fn cases() -> Vec<Case> {
     reduction(&mut cases);
     contraction(&mut cases);
     control(&mut cases);
+    differentiation(&mut cases);
     composite(&mut cases);
     activation(&mut cases);
     normalisation(&mut cases);
@@ -368,6 +369,45 @@ fn control(cases: &mut Vec<Case>) {
             b.g.mul(first, second)
         });
     }
+}
+
+/// Regions that say how they are differentiated.
+fn differentiation(cases: &mut Vec<Case>) {
+    let waves = |name: &str| -> Result<Graph, GraphError> {
+        let mut g = Graph::new(name);
+        let (x, y) = (g.input("x", DType::F64, [3])?, g.input("y", DType::F64, [3])?);
+        let product = g.mul(x, y)?;
+        let sine = g.unary(UnaryOp::Sin, product)?;
+        g.output("sine", sine);
+        Ok(g)
+    };
+    case(cases, "barrier", |b| {
+        let (x, y) = (b.x(&[3]), b.x(&[3]));
+        let later = b.g.apply(Barrier, &[x, y])?;
+        let sine = b.g.unary(UnaryOp::Sin, later)?;
+        b.g.mul(sine, y)
+    });
+    case(cases, "checkpoint", |b| {
+        let (x, y) = (b.x(&[3]), b.x(&[3]));
+        let inside = Arc::new(waves("inside")?);
+        let once = b.g.apply_regions(Checkpoint.into(), &[x, y], vec![inside.clone()])?;
+        b.g.apply_regions(Checkpoint.into(), &[once, once], vec![inside])
+    });
+    case(cases, "custom gradient", |b| {
+        let (x, y) = (b.x(&[3]), b.x(&[3]));
+        let mut backward = Graph::new("backward");
+        let names = ["x", "y", "sine", "d"];
+        let [x_in, y_in, _, d] = names.map(|name| backward.input(name, DType::F64, [3]).unwrap());
+        let product = backward.mul(x_in, y_in)?;
+        let cosine = backward.unary(UnaryOp::Cos, product)?;
+        let slope = backward.mul(d, cosine)?;
+        for (name, factor) in [("d_x", y_in), ("d_y", x_in)] {
+            let gradient = backward.mul(slope, factor)?;
+            backward.output(name, gradient);
+        }
+        let regions = vec![Arc::new(waves("forward")?), Arc::new(backward)];
+        b.g.apply_regions(CustomGradient { wrt: vec![0, 1] }.into(), &[x, y], regions)
+    });
 }
 
 fn composite(cases: &mut Vec<Case>) {

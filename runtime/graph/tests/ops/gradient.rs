@@ -10,8 +10,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Ops through which nothing is differentiated: they have no float operand, or keep none of what a gradient needs.
-const WITHOUT_GRADIENT: [&str; 9] =
-    ["input", "parameter", "variable", "constant", "iota", "size", "random_bits", "compare", "while"];
+const WITHOUT_GRADIENT: [&str; 10] = [
+    "input",
+    "parameter",
+    "variable",
+    "constant",
+    "iota",
+    "size",
+    "random_bits",
+    "compare",
+    "while",
+    "detach",
+];
 
 #[test]
 fn every_op_is_in_the_table() {

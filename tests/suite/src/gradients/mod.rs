@@ -23,7 +23,7 @@ use hadal_graph::{DType, Graph, GraphError, HostTensor, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Ops without a gradient case, each with the reason.
-pub const NOT_DIFFERENTIABLE: [(&str, &str); 13] = [
+pub const NOT_DIFFERENTIABLE: [(&str, &str); 14] = [
     ("input", "a leaf: differentiation ends here"),
     ("parameter", "a leaf: differentiation ends here"),
     ("variable", "a leaf: differentiation ends here"),
@@ -39,6 +39,7 @@ pub const NOT_DIFFERENTIABLE: [(&str, &str); 13] = [
         "quantize_linear",
         "its result is an integer; what trains through it states a straight-through estimator",
     ),
+    ("detach", "is there to let no gradient through"),
     ("while", "the states of a loop are not kept; its error names what to do instead"),
 ];
 

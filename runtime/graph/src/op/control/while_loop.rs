@@ -5,7 +5,7 @@
 //! | inputs | the initial state |
 //! | regions | `condition`: state to one `bool` scalar; `body`: state to new state, of the same types |
 //! | outputs | the state for which the condition no longer holds |
-//! | gradient | none: intermediate states are not kept |
+//! | gradient | none: intermediate states are not kept. A `for` in the program records every step, and has one |
 //! | ONNX / PyTorch | `Loop` / `torch.while_loop` |
 
 use crate::error::{GraphError, OpError};
@@ -47,7 +47,9 @@ impl Operator for While {
     }
 
     fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
-        Err(cx.no_gradient("the states of a loop are not kept"))
+        Err(cx.no_gradient(
+            "the states of a loop are not kept: repeat its body with a `for` in the program, which records every step",
+        ))
     }
 }
 

@@ -39,7 +39,7 @@ fn round(graph: &Graph, changed: &Cell<bool>) -> Result<Graph, GraphError> {
     rewrite(graph, &|region| round(region, changed), &mut |graph, node| {
         let results = match rule(graph, node)? {
             Some(id) => Some(Replacement::Node(id)),
-            None => control::branch(graph, node).map(Replacement::Results),
+            None => control::region(graph, node).map(Replacement::Results),
         };
         if results.is_some() {
             changed.set(true);
@@ -66,6 +66,7 @@ fn rule(graph: &mut Graph, node: &Node) -> Result<Option<NodeId>, GraphError> {
         Op::DynamicSlice(op) => Ok(movement::dynamic_slice(graph, op, node.inputs[0])),
         Op::DynamicUpdate(_) => Ok(movement::dynamic_update(graph, node.inputs[0], node.inputs[1])),
         Op::Project(op) => Ok(control::project(graph, op, node.inputs[0])),
+        Op::Detach(_) => Ok(Some(node.inputs[0])),
         _ => Ok(None),
     }
 }
