@@ -1,12 +1,13 @@
 //! Loops and branches whose course depends on values: `while` and `if` as parts of a graph.
 
-use crate::tensor::Tensor;
+use crate::device::Device;
 use crate::tensor::node::{Source, State};
 use crate::tensor::record::{Recorder, locate};
-use crate::trace::{self, Kind};
+use crate::tensor::{Tensor, build_many};
+use crate::trace::{self, Kind, Used};
 use crate::{Error, Result};
 use hadal_graph::op::{If, Op, While};
-use hadal_graph::{Graph, NodeId};
+use hadal_graph::{Graph, NodeId, TensorType};
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -26,7 +27,8 @@ use std::sync::Arc;
 /// # Ok::<(), hadal::Error>(())
 /// ```
 ///
-/// Errors: those of the functions; no state; a body that returns other types. The result has no gradient.
+/// Errors: those of the functions; no state; a body that returns other types. The result has no gradient, as the states of a loop are not
+/// kept: a `for` in the program, which records every step, has one.
 #[track_caller]
 pub fn while_loop(
     state: &[&Tensor],
@@ -38,8 +40,11 @@ pub fn while_loop(
         return Err(Error::argument("a loop needs state: what its condition tests"));
     }
     let mut captured = Vec::new();
-    let mut test = Region::trace("condition", state, &mut captured, location, |s| Ok(vec![condition(s)?]))?;
-    let mut body = Region::trace("body", state, &mut captured, location, body)?;
+    let types = types_of(state);
+    let like = (state[0].device(), &types[..]);
+    let condition = |s: &[Tensor]| Ok(vec![condition(s)?]);
+    let mut test = Region::trace(Kind::Region, "condition", like, &mut captured, location, condition)?;
+    let mut body = Region::trace(Kind::Region, "body", like, &mut captured, location, body)?;
     test.take_in(&captured);
     body.take_in(&captured);
     for tensor in &captured {
@@ -55,7 +60,7 @@ pub fn while_loop(
 ///
 /// Both are traced once and return the same types. They may use tensors from outside.
 ///
-/// Errors: those of the functions; results of different types; a predicate that is no boolean scalar. The result has no gradient.
+/// Errors: those of the functions; results of different types; a predicate that is no boolean scalar. The gradient is a choice, too.
 #[track_caller]
 pub fn cond(
     predicate: &Tensor,
@@ -65,8 +70,10 @@ pub fn cond(
 ) -> Result<Vec<Tensor>> {
     let location = Location::caller();
     let mut captured = Vec::new();
-    let mut then = Region::trace("then", arguments, &mut captured, location, then)?;
-    let mut otherwise = Region::trace("else", arguments, &mut captured, location, otherwise)?;
+    let types = types_of(arguments);
+    let like = (predicate.device(), &types[..]);
+    let mut then = Region::trace(Kind::Region, "then", like, &mut captured, location, then)?;
+    let mut otherwise = Region::trace(Kind::Region, "else", like, &mut captured, location, otherwise)?;
     then.take_in(&captured);
     otherwise.take_in(&captured);
     let results = then.recorder.graph.outputs.len();
@@ -76,50 +83,58 @@ pub fn cond(
     apply(Op::If(If), &inputs, regions, results, location)
 }
 
-fn apply(
+/// The types of tensors.
+pub(crate) fn types_of(tensors: &[&Tensor]) -> Vec<TensorType> {
+    tensors.iter().map(|t| t.ty().clone()).collect()
+}
+
+/// Applies an op that owns regions; its first `results` results.
+pub(crate) fn apply(
     op: Op,
     inputs: &[&Tensor],
     regions: Vec<Arc<Graph>>,
     results: usize,
     location: &'static Location<'static>,
 ) -> Result<Vec<Tensor>> {
-    Tensor::compose_many(inputs, |g, x| {
+    let Some(first) = inputs.first() else {
+        return Err(Error::Argument { what: "an op needs at least one operand".into(), location });
+    };
+    build_many(first.device(), inputs, location, |g, x| {
         let node = g.apply_regions(op, x, regions)?;
         (0..results).map(|i| g.project(node, i)).collect()
-    })
-    .map_err(|error| match error {
-        Error::Graph(mut graph) => {
-            graph.location = Some(location.to_string());
-            Error::Graph(graph)
-        }
-        other => other,
     })
 }
 
 /// A region of a control op while it is made. Its inputs are its arguments, and then what is captured from outside, in one order for
 /// all regions of the op.
-struct Region {
-    recorder: Recorder,
+pub(crate) struct Region {
+    pub(crate) recorder: Recorder,
     known: usize,
+    /// Variables that were set within, and what they hold afterwards.
+    pub(crate) set: Vec<Used>,
 }
 
 impl Region {
-    fn trace(
+    /// Traces `f` on placeholders of these types. What it uses from outside is added to `captured`, which all regions of an op share.
+    pub(crate) fn trace(
+        kind: Kind,
         name: &str,
-        arguments: &[&Tensor],
+        (device, types): (&Device, &[TensorType]),
         captured: &mut Vec<Tensor>,
         location: &'static Location<'static>,
         f: impl FnOnce(&[Tensor]) -> Result<Vec<Tensor>>,
     ) -> Result<Region> {
-        let ((scope, placeholders, results), _) = trace::traced(Kind::Region, |scope| {
-            let place = |(i, a): (usize, &&Tensor)| {
-                trace::placeholder(a.device(), a.ty().clone(), &format!("s{i}"), location)
+        let ((scope, placeholders, mut results), uses) = trace::traced(kind, |scope| {
+            let place = |(i, ty): (usize, &TensorType)| {
+                trace::placeholder(device, ty.clone(), &format!("s{i}"), location)
             };
-            let placeholders: Vec<Tensor> = arguments.iter().enumerate().map(place).collect();
+            let placeholders: Vec<Tensor> = types.iter().enumerate().map(place).collect();
             let results = f(&placeholders)?;
             Ok((scope, placeholders, results))
         })?;
-        let mut region = Region { recorder: Recorder::new(name), known: 0 };
+        let set = uses.variables;
+        results.extend(set.iter().filter_map(|used| used.after.clone()));
+        let mut region = Region { recorder: Recorder::new(name), known: 0, set };
         for (i, placeholder) in placeholders.iter().enumerate() {
             let id = region.recorder.input(format!("s{i}"), placeholder);
             region.recorder.bind(placeholder, id);
@@ -137,7 +152,7 @@ impl Region {
     }
 
     /// Makes inputs of captured tensors that this region does not have yet.
-    fn take_in(&mut self, captured: &[Tensor]) {
+    pub(crate) fn take_in(&mut self, captured: &[Tensor]) {
         for (i, tensor) in captured.iter().enumerate().skip(self.known) {
             let id = self.recorder.input(format!("c{i}"), tensor);
             self.recorder.bind(tensor, id);
@@ -152,7 +167,7 @@ impl Region {
         }
     }
 
-    fn finish(mut self) -> Arc<Graph> {
+    pub(crate) fn finish(mut self) -> Arc<Graph> {
         let locations = self.recorder.take_locations();
         locate(&mut self.recorder.graph, &locations);
         Arc::new(self.recorder.graph)

@@ -24,6 +24,9 @@ pub(crate) enum Kind {
     Model,
     /// A region of a loop or branch: variables are those of the enclosing trace.
     Region,
+    /// A region that is computed exactly once, where it stands: variables are those of the enclosing trace, and what is set within is
+    /// set outside as well.
+    Inline,
 }
 
 /// A variable that a traced function reads or sets.
@@ -93,8 +96,16 @@ pub(crate) fn placeholder(
 
 /// The value of a variable within the step being traced; `None` where no step is traced.
 pub(crate) fn read(variable: &Variable) -> Option<Tensor> {
+    let set_within = FRAMES.with_borrow(|frames| {
+        let inner = frames.iter().rev().take_while(|f| matches!(f.kind, Kind::Region | Kind::Inline));
+        let mut used = inner.flat_map(|f| &f.uses.variables);
+        used.find(|u| u.variable == *variable).and_then(|u| u.after.clone())
+    });
+    if set_within.is_some() {
+        return set_within;
+    }
     let known = FRAMES.with_borrow(|frames| {
-        let frame = frames.iter().rev().find(|f| f.kind != Kind::Region)?;
+        let frame = frames.iter().rev().find(|f| !matches!(f.kind, Kind::Region | Kind::Inline))?;
         if frame.kind != Kind::Step {
             return None;
         }
@@ -129,6 +140,7 @@ pub(crate) fn write(variable: &Variable, value: &Tensor) -> Result<bool> {
         Some(Kind::Region) => {
             return refuse("it cannot be set in a loop or branch\n  hint: carry it as state");
         }
+        Some(Kind::Inline) => return write_inline(variable, value).map(|()| true),
         Some(Kind::Step) => {}
     }
     if read(variable).is_none() {
@@ -142,6 +154,30 @@ pub(crate) fn write(variable: &Variable, value: &Tensor) -> Result<bool> {
     });
     drop(previous);
     Ok(true)
+}
+
+/// Sets a variable within a region that is computed once: the innermost frame remembers it.
+fn write_inline(variable: &Variable, value: &Tensor) -> Result<()> {
+    let before = variable.get()?;
+    let after = Some(variable.version(&value.detach()));
+    let previous = FRAMES.with_borrow_mut(|frames| {
+        let used = &mut frames.last_mut()?.uses.variables;
+        match used.iter_mut().find(|u| u.variable == *variable) {
+            Some(known) => std::mem::replace(&mut known.after, after),
+            None => {
+                let trainable = variable.is_trainable();
+                used.push(Used { variable: variable.clone(), before, after, trainable });
+                None
+            }
+        }
+    });
+    drop(previous);
+    Ok(())
+}
+
+/// Whether what is recorded now becomes part of a region, in which no tensor remembers its history.
+pub(crate) fn in_region() -> bool {
+    FRAMES.with_borrow(|frames| frames.last().is_some_and(|f| matches!(f.kind, Kind::Region | Kind::Inline)))
 }
 
 /// Makes a variable part of the step being traced.

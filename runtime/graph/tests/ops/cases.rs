@@ -396,8 +396,8 @@ fn differentiation(cases: &mut Vec<Case>) {
     case(cases, "custom gradient", |b| {
         let (x, y) = (b.x(&[3]), b.x(&[3]));
         let mut backward = Graph::new("backward");
-        let names = ["x", "y", "sine", "d"];
-        let [x_in, y_in, _, d] = names.map(|name| backward.input(name, DType::F64, [3]).unwrap());
+        let names = ["sine", "d", "x", "y"];
+        let [_, d, x_in, y_in] = names.map(|name| backward.input(name, DType::F64, [3]).unwrap());
         let product = backward.mul(x_in, y_in)?;
         let cosine = backward.unary(UnaryOp::Cos, product)?;
         let slope = backward.mul(d, cosine)?;

@@ -6,8 +6,9 @@
 use super::Tensor;
 use super::node::{Applied, Fresh, Source, records_history};
 use crate::device::Device;
+use crate::trace;
 use crate::{Error, Result};
-use hadal_graph::op::{Input, Op};
+use hadal_graph::op::{Detach, Input, Op};
 use hadal_graph::{Graph, GraphError, Node, NodeId};
 use smallvec::{SmallVec, smallvec};
 use std::collections::HashMap;
@@ -69,7 +70,8 @@ fn build(
     tensors.pop().ok_or_else(|| Error::argument("nothing was recorded"))
 }
 
-fn build_many(
+/// Records what `f` adds for a caller at `location`, who is named in errors.
+pub(crate) fn build_many(
     device: &Device,
     inputs: &[&Tensor],
     location: &'static Location<'static>,
@@ -162,5 +164,23 @@ fn apply(
         several.0.state().projections.push(std::sync::Arc::downgrade(&tensor.0));
     }
     super::flush::bound_depth(&tensor)?;
+    // Within a region no tensor remembers its history, so the graph must say where it ends.
+    if !records_history() && trace::in_region() && node.types.len() == 1 {
+        return Ok(tensor.detached(location));
+    }
     Ok(tensor)
+}
+
+impl Tensor {
+    /// The same value, through which no gradient flows, as an op of the graph.
+    pub(crate) fn detached(&self, location: &'static Location<'static>) -> Tensor {
+        if !self.dtype().is_float() {
+            return self.clone();
+        }
+        let applied = Applied { op: Detach.into(), inputs: smallvec![self.clone()], regions: Vec::new() };
+        let source = Source::Applied(Box::new(applied));
+        let mut fresh = Fresh::new(self.device(), smallvec![self.ty().clone()], location, source);
+        fresh.depth = 1 + self.0.pending_depth();
+        fresh.into_tensor()
+    }
 }

@@ -86,6 +86,9 @@ impl Tensor {
     /// The same value, through which no gradient flows.
     #[track_caller]
     pub fn detach(&self) -> Tensor {
+        if crate::trace::in_region() {
+            return self.detached(Location::caller());
+        }
         if !self.requires_grad() {
             return self.clone();
         }

@@ -125,12 +125,12 @@ fn custom(cases: &mut Cases) -> Result<(), GraphError> {
         forward.output("sine", sine);
         forward.output("x", x_in);
         let mut backward = Graph::new("backward");
-        let x_in = backward.input("x", b.dtype, [3])?;
-        backward.input("n", DType::I32, [3])?;
-        let y_in = backward.input("y", b.dtype, [3])?;
         backward.input("sine", b.dtype, [3])?;
         backward.input("same", b.dtype, [3])?;
         let (d, d_same) = (backward.input("d", b.dtype, [3])?, backward.input("d_same", b.dtype, [3])?);
+        let x_in = backward.input("x", b.dtype, [3])?;
+        backward.input("n", DType::I32, [3])?;
+        let y_in = backward.input("y", b.dtype, [3])?;
         let product = backward.mul(x_in, y_in)?;
         let cosine = backward.unary(UnaryOp::Cos, product)?;
         let slope = backward.mul(d, cosine)?;

@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | inputs | what the forward region takes |
-//! | regions | `forward`; `backward`: from the inputs, the results and the gradients of the results to the gradients of the inputs in `wrt` |
+//! | regions | `forward`; `backward`: from the results, the gradients of the results and the inputs to the gradients of the inputs in `wrt` |
 //! | outputs | those of the forward region |
 //! | gradient | what the backward region computes; none for inputs that are not in `wrt` |
 //! | ONNX / PyTorch | — / `torch.autograd.Function` |
@@ -52,7 +52,7 @@ impl Operator for CustomGradient {
             });
         }
         check_region("forward", forward, cx.inputs, &results)?;
-        let given: Vec<&TensorType> = cx.inputs.iter().chain(&results).chain(&results).copied().collect();
+        let given: Vec<&TensorType> = results.iter().chain(&results).chain(cx.inputs).copied().collect();
         let gradients: Vec<&TensorType> = self.wrt.iter().map(|&i| cx.inputs[i]).collect();
         check_region("backward", backward, &given, &gradients)?;
         Ok(results.into_iter().cloned().collect())
@@ -65,7 +65,7 @@ impl Operator for CustomGradient {
 
     fn gradient(&self, cx: &mut Backward<'_>) -> Result<Vec<Option<NodeId>>, GraphError> {
         let node = cx.graph.node(cx.node).clone();
-        let mut given: Vec<NodeId> = node.inputs.to_vec();
+        let mut given = Vec::with_capacity(2 * node.types.len() + node.inputs.len());
         for index in 0..node.types.len() {
             given.push(cx.graph.project(cx.node, index)?);
         }
@@ -75,6 +75,7 @@ impl Operator for CustomGradient {
                 None => zeros(cx.graph, ty)?,
             });
         }
+        given.extend_from_slice(&node.inputs);
         let results = inline(cx.graph, &node.regions[1], &given);
         let mut gradients = vec![None; node.inputs.len()];
         for (&input, result) in self.wrt.iter().zip(results) {
