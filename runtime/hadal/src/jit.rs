@@ -1,5 +1,6 @@
 //! Functions that are traced once and then run as one plan.
 
+use crate::amp::{self, Policy, PrecisionSelector};
 use crate::device::Device;
 use crate::mode::Mode;
 use crate::plan::{Plan, lock};
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex};
 /// A function on tensors that is traced once for each list of argument types; each call then runs one prepared plan.
 ///
 /// It is traced once more where a layer that it uses goes from training to evaluation ([`Mode`](crate::nn::Mode)), or a variable into
-/// training or out of it: a plan never runs for what it was not traced for.
+/// training or out of it, or the precision asked for ([`amp`](crate::amp)): a plan never runs for what it was not traced for.
 ///
 /// What `f` does with tensors and variables becomes the plan; all else that it does (printing, counting on the host) happens while
 /// it is traced only. Variables that it reads are state of the plan, and those that it sets are updated in place. Other tensors from
@@ -84,12 +85,17 @@ struct Traced {
     modes: Vec<(Mode, bool)>,
     /// Variables that the trace has read, and whether they were trained.
     trainable: Vec<(Variable, bool)>,
+    /// What autocast was asked for around the call, and within.
+    autocast: Option<Arc<Policy>>,
+    precisions: Vec<(PrecisionSelector, Arc<Policy>)>,
 }
 
 impl Traced {
     /// Whether a trace for such arguments would give the same plan now.
     fn serves(&self, arguments: &[TensorType]) -> bool {
         self.arguments == arguments
+            && self.autocast == amp::current()
+            && self.precisions.iter().all(|(selector, policy)| selector.policy() == *policy)
             && self.modes.iter().all(|(mode, training)| mode.current() == *training)
             && self.trainable.iter().all(|(variable, trainable)| variable.is_trainable() == *trainable)
     }
@@ -153,6 +159,8 @@ struct Recorded {
     weights: Weights,
     used: Vec<Used>,
     modes: Vec<(Mode, bool)>,
+    autocast: Option<Arc<Policy>>,
+    precisions: Vec<(PrecisionSelector, Arc<Policy>)>,
     results: Vec<Shape>,
 }
 
@@ -170,7 +178,7 @@ fn record_step(
         let results = f(&arguments)?;
         Ok((scope, arguments, results))
     })?;
-    let Uses { variables: used, modes } = uses;
+    let Uses { variables: used, modes, precisions } = uses;
     let mut recorder = Recorder::new("step");
     for (i, argument) in arguments.iter().enumerate() {
         let id = recorder.input(format!("a{i}"), argument);
@@ -194,7 +202,8 @@ fn record_step(
         }
     }
     let results = results.iter().map(|r| r.shape().clone()).collect();
-    Ok(Recorded { recorder, captured: outside.captured, weights: outside.weights, used, modes, results })
+    let (captured, weights, autocast) = (outside.captured, outside.weights, amp::current());
+    Ok(Recorded { recorder, captured, weights, used, modes, autocast, precisions, results })
 }
 
 impl Recorded {
@@ -221,7 +230,8 @@ impl Recorded {
         }
         let trainable = self.used.iter().map(|used| (used.variable.clone(), used.trainable)).collect();
         let (captured, results, modes) = (self.captured, self.results, self.modes);
-        Ok(Traced { arguments, plan, captured, variables, results, modes, trainable })
+        let (autocast, precisions) = (self.autocast, self.precisions);
+        Ok(Traced { arguments, plan, captured, variables, results, modes, trainable, autocast, precisions })
     }
 }
 

@@ -47,6 +47,7 @@
 // Derived code says `::hadal`, here too.
 extern crate self as hadal;
 
+pub mod amp;
 mod autograd;
 mod control;
 mod device;

@@ -4,6 +4,7 @@
 //! setting a variable means: the plan's state for `jit`, a parameter for a model, state captured from outside for a region of
 //! a loop.
 
+use crate::amp::{Policy, PrecisionSelector};
 use crate::device::Device;
 use crate::mode::Mode;
 use crate::tensor::Tensor;
@@ -13,6 +14,7 @@ use crate::{Error, Result};
 use hadal_graph::TensorType;
 use std::cell::RefCell;
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is traced.
@@ -47,6 +49,8 @@ pub(crate) struct Uses {
     pub(crate) variables: Vec<Used>,
     /// Switches of layers, and what they said.
     pub(crate) modes: Vec<(Mode, bool)>,
+    /// Selectors of precision, and what they chose.
+    pub(crate) precisions: Vec<(PrecisionSelector, Arc<Policy>)>,
 }
 
 struct Frame {
@@ -122,6 +126,17 @@ pub(crate) fn note_mode(mode: &Mode, training: bool) {
             && !frame.uses.modes.iter().any(|(known, _)| known == mode)
         {
             frame.uses.modes.push((mode.clone(), training));
+        }
+    });
+}
+
+/// Notes that the step being traced depends on what a selector chose.
+pub(crate) fn note_precision(selector: &PrecisionSelector, policy: &Arc<Policy>) {
+    FRAMES.with_borrow_mut(|frames| {
+        if let Some(frame) = frames.iter_mut().rev().find(|f| f.kind == Kind::Step)
+            && !frame.uses.precisions.iter().any(|(known, _)| known == selector)
+        {
+            frame.uses.precisions.push((selector.clone(), policy.clone()));
         }
     });
 }

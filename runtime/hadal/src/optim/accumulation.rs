@@ -1,10 +1,9 @@
 //! Gradients of several batches, added up.
 
-use super::optimizer::finish;
+use super::optimizer::{finish, plainly};
 use super::state::Stateful;
 use crate::autograd::Gradients;
 use crate::tensor::Tensor;
-use crate::tensor::node::no_grad;
 use crate::variable::Variable;
 use crate::{Error, Result};
 use hadal_graph::DType;
@@ -56,7 +55,7 @@ impl Accumulation {
     #[track_caller]
     pub fn add(&self, mut gradients: Gradients) -> Result<()> {
         let loss = gradients.loss().detach();
-        no_grad(|| {
+        plainly(|| {
             self.loss.set(&(self.loss.get()? + loss.to_dtype(DType::F32)?)?)?;
             self.batches.set(&(self.batches.get()? + 1.0)?)?;
             for (variable, sum) in &self.sums {
@@ -72,7 +71,7 @@ impl Accumulation {
     /// The mean of the gradients and losses that were added, and sums of zero again.
     #[track_caller]
     pub fn take(&self) -> Result<Gradients> {
-        no_grad(|| {
+        plainly(|| {
             let batches = self.batches.get()?.maximum(1.0)?;
             let loss = (self.loss.get()? / &batches)?;
             let mut means = Vec::with_capacity(self.sums.len());

@@ -1,8 +1,8 @@
 //! Clipping of gradients.
 
+use super::optimizer::plainly;
 use crate::autograd::Gradients;
 use crate::tensor::Tensor;
-use crate::tensor::node::no_grad;
 use crate::{Error, Result};
 
 /// Scales all gradients down together so that their common Euclidean norm is at most `max_norm`. Returns the norm before, a scalar that
@@ -12,7 +12,7 @@ use crate::{Error, Result};
 #[track_caller]
 pub fn clip_grad_norm_(gradients: &mut Gradients, max_norm: f64) -> Result<Tensor> {
     check(max_norm)?;
-    no_grad(|| {
+    plainly(|| {
         let norm = global_square(gradients)?.sqrt()?;
         // As PyTorch: the constant keeps a norm of zero from dividing.
         let factor = ((&norm + 1e-6)?.recip()? * max_norm)?.minimum(1.0)?;
@@ -31,7 +31,7 @@ pub fn clip_grad_norm_(gradients: &mut Gradients, max_norm: f64) -> Result<Tenso
 #[track_caller]
 pub fn clip_grad_value_(gradients: &mut Gradients, limit: f64) -> Result<()> {
     check(limit)?;
-    no_grad(|| gradients.map(|g| g.clamp(-limit, limit)))
+    plainly(|| gradients.map(|g| g.clamp(-limit, limit)))
 }
 
 /// The sum of squares over all gradients, a scalar in `F32`, or in `F64` if all are. Errors: no gradients.

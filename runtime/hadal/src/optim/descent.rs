@@ -1,13 +1,12 @@
 //! The part that all optimizers share.
 
 use super::group::Group;
-use super::optimizer::{Optimizer, finish};
+use super::optimizer::{Optimizer, finish, plainly};
 use super::rule::{Clock, Point, Rule, Slot};
 use super::state::Stateful;
 use crate::autograd::Gradients;
 use crate::device::Device;
 use crate::tensor::Tensor;
-use crate::tensor::node::no_grad;
 use crate::variable::Variable;
 use crate::{Error, Result};
 use hadal_graph::DType;
@@ -148,7 +147,7 @@ impl Parameter {
 
 impl<R: Rule> Optimizer for Descent<R> {
     fn record(&self, gradients: &mut Gradients) -> Result<()> {
-        no_grad(|| {
+        plainly(|| {
             let step = (self.step.get()? + 1)?;
             self.step.set(&step)?;
             let rate = self.rate.get()?;

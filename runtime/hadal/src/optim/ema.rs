@@ -1,10 +1,9 @@
 //! Averages of weights over the steps of training.
 
-use super::optimizer::finish;
+use super::optimizer::{finish, plainly};
 use super::rule::check_decay;
 use super::state::Stateful;
 use crate::tensor::Tensor;
-use crate::tensor::node::no_grad;
 use crate::variable::Variable;
 use crate::{Error, Result};
 
@@ -48,7 +47,7 @@ impl Ema {
     /// Moves the averages towards the weights. Nothing runs: eagerly, it joins the next run.
     #[track_caller]
     pub fn update(&self) -> Result<()> {
-        no_grad(|| {
+        plainly(|| {
             let updates = (self.updates.get()? + 1)?;
             self.updates.set(&updates)?;
             for (variable, average) in &self.averages {

@@ -1,13 +1,13 @@
 //! How large a batch is worth its cost.
 
 use super::clip::global_square;
+use super::optimizer::plainly;
 use super::rule::check_decay;
 use super::state::Stateful;
 use crate::Result;
 use crate::autograd::Gradients;
 use crate::device::Device;
 use crate::tensor::Tensor;
-use crate::tensor::node::no_grad;
 use crate::variable::Variable;
 use hadal_graph::DType;
 
@@ -46,7 +46,7 @@ impl GradientNoise {
     /// Shows it the gradients of one part of a batch. Errors: no gradients.
     #[track_caller]
     pub fn part(&self, gradients: &Gradients) -> Result<()> {
-        no_grad(|| {
+        plainly(|| {
             let square = global_square(gradients)?.to_dtype(DType::F32)?;
             self.parts.set(&(self.parts.get()? + square)?)?;
             self.count.set(&(self.count.get()? + 1.0)?)
@@ -56,7 +56,7 @@ impl GradientNoise {
     /// Shows it the mean of the parts' gradients; each part had `examples` examples. Estimates nothing from fewer than two parts.
     #[track_caller]
     pub fn whole(&self, gradients: &Gradients, examples: usize) -> Result<()> {
-        no_grad(|| {
+        plainly(|| {
             let (count, parts) = (self.count.get()?, self.parts.get()?);
             let whole = global_square(gradients)?.to_dtype(DType::F32)?;
             let part = (parts / count.maximum(1.0)?)?;

@@ -67,6 +67,7 @@ pub use lamb::{Lamb, LambOptions};
 pub use lion::{Lion, LionOptions};
 pub use muon::{Muon, MuonOptions};
 pub use optimizer::Optimizer;
+pub(crate) use optimizer::{finish, plainly};
 pub use rmsprop::{RmsProp, RmsPropOptions};
 pub use rule::{Point, Rule, Slot};
 pub use schedule::{

@@ -2,6 +2,7 @@
 
 use super::state::Stateful;
 use crate::Result;
+use crate::amp::without_autocast;
 use crate::autograd::Gradients;
 use crate::tensor::Tensor;
 use crate::tensor::node::no_grad;
@@ -25,16 +26,21 @@ pub trait Optimizer: Stateful + fmt::Debug {
     ///
     /// Outside of traces this computes the loss, the gradients and the updates in one run. Variables without a gradient stay.
     fn step(&self, mut gradients: Gradients) -> Result<()> {
-        no_grad(|| self.record(&mut gradients))?;
+        plainly(|| self.record(&mut gradients))?;
         let loss = gradients.loss().clone();
         drop(gradients);
         finish(loss)
     }
 }
 
+/// Runs `f` with neither history nor autocast: how updates are recorded.
+pub(crate) fn plainly<T>(f: impl FnOnce() -> T) -> T {
+    no_grad(|| without_autocast(f))
+}
+
 /// Runs a tensor, and with it all that variables were set to, unless a trace is under way.
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) fn finish(tensor: Tensor) -> Result<()> {
+pub(crate) fn finish(tensor: Tensor) -> Result<()> {
     if crate::trace::scope() != 0 {
         return Ok(());
     }
@@ -46,6 +52,6 @@ pub(super) fn finish(tensor: Tensor) -> Result<()> {
 
 /// In a browser, which cannot wait, updates run with whatever is awaited next.
 #[cfg(target_arch = "wasm32")]
-pub(super) fn finish(_tensor: Tensor) -> Result<()> {
+pub(crate) fn finish(_tensor: Tensor) -> Result<()> {
     Ok(())
 }

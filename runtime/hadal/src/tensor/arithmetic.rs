@@ -180,6 +180,7 @@ impl Tensor {
     /// Conversion. Float to integer truncates and saturates, integers wrap, anything to boolean is `x != 0`.
     #[track_caller]
     pub fn to_dtype(&self, dtype: DType) -> Result<Tensor> {
+        let _as_asked = crate::amp::off();
         Tensor::compose(&[self], |g, x| g.cast(x[0], dtype))
     }
 }

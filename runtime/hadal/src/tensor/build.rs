@@ -5,6 +5,7 @@
 
 use super::Tensor;
 use super::node::{Applied, Fresh, Source, records_history};
+use crate::amp;
 use crate::device::Device;
 use crate::trace;
 use crate::{Error, Result};
@@ -66,7 +67,14 @@ fn build(
     location: &'static Location<'static>,
     f: impl FnOnce(&mut Graph, &[NodeId]) -> Result<NodeId, GraphError>,
 ) -> Result<Tensor> {
-    let mut tensors = build_many(device, inputs, location, |graph, ids| f(graph, ids).map(|id| vec![id]))?;
+    let policy = amp::current();
+    let mut tensors = build_many(device, inputs, location, |graph, ids| {
+        let result = match &policy {
+            Some(policy) => amp::record(policy, inputs, graph, ids, f)?,
+            None => f(graph, ids)?,
+        };
+        Ok(vec![result])
+    })?;
     tensors.pop().ok_or_else(|| Error::argument("nothing was recorded"))
 }
 
