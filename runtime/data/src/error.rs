@@ -159,6 +159,15 @@ impl DataError {
         self
     }
 
+    /// The same error, if it is `Missing`, with one place more where it was looked.
+    #[must_use]
+    pub(crate) fn also_searched(mut self, place: &str) -> DataError {
+        if let DataError::Missing { searched, .. } = &mut self {
+            searched.push(place.into());
+        }
+        self
+    }
+
     /// `Io`.
     pub(crate) fn io(path: impl AsRef<Path>, action: &'static str, error: io::Error) -> DataError {
         let hint = match error.kind() {

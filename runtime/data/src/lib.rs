@@ -20,6 +20,23 @@
 //!
 //! Random numbers come from [`Random`], which is addressed and not advanced: `Random::new(seed).at(&[epoch, index])`.
 //!
+//! # What is read
+//!
+//! | files | module | Cargo feature |
+//! |---|---|---|
+//! | IDX, as MNIST and [`fashion_mnist`] have it | [`idx`] | |
+//! | plain text | [`text`] | |
+//! | JSON lines | [`table::json_lines`] | |
+//! | CSV | `table::csv` | `csv`, on by default |
+//! | PNG and JPEG images, in folders of classes | `images` | `image`, on by default |
+//! | WAV | `wav` | `wav`, on by default |
+//! | Parquet and Arrow, in the layouts of Hugging Face | `table::parquet`, `table::hugging_face` | `parquet` |
+//! | text as tokens of a `tokenizer.json` | `tokens` | `tokenizers` |
+//!
+//! JSON lines, CSV, Parquet and Arrow all become a [`Table`], whose columns of numbers are a data set and whose columns of text wait for a
+//! vocabulary. Files are untrusted: a size that a file declares is compared with its length before memory is taken for it, and every refusal is a
+//! [`DataError`] that names the file and the place, says what was found and what was expected, and what to do.
+//!
 //! # How fast it is
 //!
 //! A data set that is tensors in memory stacks rows by itself ([`Dataset::stacked`]); a batch is then one copy. All else is made sample by
@@ -36,10 +53,19 @@ mod error;
 pub mod fashion_mnist;
 mod file;
 pub mod idx;
+#[cfg(feature = "image")]
+pub mod images;
 mod loader;
+mod panics;
 mod random;
 mod sample;
 mod sampler;
+pub mod table;
+pub mod text;
+#[cfg(feature = "tokenizers")]
+pub mod tokens;
+#[cfg(feature = "wav")]
+pub mod wav;
 
 pub use collate::{Collate, PadSequence, Stack, pad_sequence, stack};
 pub use dataset::{Augment, ConcatDataset, Dataset, Map, Split, Subset, TensorDataset};
@@ -50,3 +76,4 @@ pub use sample::Sample;
 pub use sampler::{
     BucketSampler, Plan, RandomSampler, Sampler, SequentialSampler, WeightedSampler, batch_count,
 };
+pub use table::{Column, Table, TableDataset};

@@ -65,7 +65,13 @@ pub(crate) fn all() -> &'static [Suite] {
             suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"])),
             suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"]))
                 .needs(&[Models]),
-            suite("data", "data sets, loaders, readers, augmentation", Tests(&["hadal-data"])).needs(&[Data]),
+            suite(
+                "data",
+                "data sets, loaders, every reader, augmentation",
+                Cargo(&["test", "-p", "hadal-data", "--all-features", "--tests"]),
+            )
+            .needs(&[Data])
+            .with(&[("CI", "1")]),
             suite("cpu", "the cpu backend", Tests(&["hadal-cpu"])),
             suite("wgpu", "the wgpu backend with all features", Tests(&["hadal-wgpu"])).needs(&[Driver]),
             suite("wgpu-limits", "the same with WebGPU's default limits", Tests(&["hadal-wgpu"]))
@@ -87,8 +93,8 @@ pub(crate) fn all() -> &'static [Suite] {
             ),
             suite(
                 "wasm",
-                "hadal compiles for browsers",
-                Cargo(&["check", "-p", "hadal", "--target", crate::wasm::TARGET]),
+                "hadal and hadal-data compile for browsers",
+                Cargo(&["check", "-p", "hadal", "-p", "hadal-data", "--target", crate::wasm::TARGET]),
             )
             .needs(&[Wasm]),
             suite(

@@ -2,10 +2,9 @@
 
 use super::{Batch, Position};
 use crate::collate::Collate;
+use crate::panics::guarded;
 use crate::sampler::Plan;
 use crate::{DataError, Dataset, Sample};
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What the batches of an epoch are made from.
@@ -38,16 +37,4 @@ impl Work {
         let samples = indices.iter().map(one).collect::<Result<Vec<Sample>, _>>()?;
         guarded(|| self.collate.collate(samples))
     }
-}
-
-/// Runs a person's code. Nothing that a panic may have left half-done is used again: a data set is only read, and what it guards by a lock
-/// poisons the lock.
-fn guarded<T>(code: impl FnOnce() -> Result<T, DataError>) -> Result<T, DataError> {
-    catch_unwind(AssertUnwindSafe(code))
-        .unwrap_or_else(|payload| Err(DataError::Panicked { message: message(payload.as_ref()) }))
-}
-
-fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").into()
 }
