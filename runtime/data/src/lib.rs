@@ -47,6 +47,7 @@
 //! There are no threads: the consumer's own thread loads what it asks for, whatever [`workers`](DataLoaderBuilder::workers) says.
 #![forbid(unsafe_code)]
 
+pub mod augment;
 mod collate;
 mod dataset;
 mod error;
