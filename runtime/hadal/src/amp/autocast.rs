@@ -140,7 +140,12 @@ impl Origin {
                 Source::Alias(of) => of.clone(),
                 Source::Applied(applied) => match (&applied.op, applied.inputs.as_slice()) {
                     (
-                        Op::Reshape(_) | Op::Transpose(_) | Op::Broadcast(_) | Op::Slice(_) | Op::Cast(_),
+                        Op::Reshape(_)
+                        | Op::Transpose(_)
+                        | Op::Broadcast(_)
+                        | Op::Slice(_)
+                        | Op::Cast(_)
+                        | Op::Detach(_),
                         [of],
                     ) => of.clone(),
                     _ => return Origin { firm: true, variable: None },

@@ -55,7 +55,8 @@ pub fn precision(op: &Op) -> Precision {
         Op::Reshape(_) | Op::Transpose(_) | Op::Broadcast(_) | Op::Slice(_) | Op::Pad(_) => Follow,
         Op::Concat(_) | Op::Gather(_) | Op::Scatter(_) | Op::TakeAlong(_) | Op::OneHot(_) => Follow,
         Op::DynamicSlice(_) | Op::DynamicUpdate(_) | Op::Sort(_) | Op::TopK(_) | Op::Window(_) => Follow,
-        Op::Project(_) | Op::While(_) | Op::If(_) => Follow,
+        Op::Project(_) | Op::While(_) | Op::If(_) | Op::Checkpoint(_) | Op::CustomGradient(_) => Follow,
+        Op::Barrier(_) | Op::Detach(_) => Follow,
         Op::Relu(_) | Op::Gelu(_) | Op::Sigmoid(_) | Op::Silu(_) | Op::Dropout(_) | Op::Rope(_) => Follow,
         Op::QuantizeLinear(_) | Op::DequantizeLinear(_) => Follow,
     }
