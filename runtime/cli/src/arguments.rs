@@ -37,6 +37,12 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Embed texts; prints one JSON line for each
     Embed(Embed),
+    /// Train a model as a recipe says: a built-in one, or a TOML file
+    Train(Train),
+    /// Evaluate a trained model on the test set of its recipe
+    Eval(Eval),
+    /// Make a page of the curves of a training run
+    Report(Report),
     /// Fetch a model: a known name, or OWNER/NAME[@REVISION] on the Hugging Face hub
     Pull(Pull),
     /// Search a small text by meaning on every backend
@@ -86,6 +92,51 @@ pub(crate) struct Embed {
     /// A pulled model with a tokenizer, or its folder
     #[arg(long, short, default_value = "minilm")]
     pub(crate) model: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// A built-in recipe or a TOML file; without one, the built-in recipes are listed
+    pub(crate) recipe: Option<String>,
+    /// How often all data is used, instead of what the recipe says
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<u64>,
+    /// Seed of weights, order and dropout, instead of what the recipe says
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// Where checkpoints, records and the report go; the recipe's name if not given
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Go on with the run in the output folder, if there is one
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Train on permuted labels: a control, which must not learn
+    #[arg(long)]
+    pub(crate) shuffle_labels: bool,
+    /// Steps between records
+    #[arg(long, value_name = "STEPS", default_value_t = 50)]
+    pub(crate) log_every: u64,
+    /// Steps between checkpoints within an epoch; there is always one after each
+    #[arg(long, value_name = "STEPS")]
+    pub(crate) checkpoint_every: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// A checkpoint, or the folder of a run, of which the best one is taken
+    pub(crate) checkpoint: PathBuf,
+    /// Write the predicted class of every test example, one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) predictions: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The folder of a run
+    pub(crate) folder: PathBuf,
+    /// The page; report.html in the folder if not given
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The `hadal` command.
 //!
-//! Every command is a file of its own: [`devices`], [`run`], [`inspect`], [`verify`], [`embed`], [`pull`], [`demo`]. Around them stand
+//! Every command is a file of its own: [`devices`], [`run`], [`inspect`], [`verify`], [`embed`], [`train`], [`eval`],
+//! [`report`], [`pull`], [`demo`]. Around them stand
 //!
 //! - [`arguments`]: what a person may type;
 //! - [`failure`]: how an error looks — one line that says what is wrong, one that says what to do — and the exit code it gives;
@@ -17,15 +18,18 @@ mod demo;
 mod devices;
 mod embed;
 mod embedder;
+mod eval;
 mod failure;
 mod home;
 mod inspect;
 mod load;
 mod pull;
+mod report;
 mod run;
 mod scratch;
 mod session;
 mod terminal;
+mod train;
 mod verify;
 
 use arguments::{Arguments, Command};
@@ -52,6 +56,9 @@ fn dispatch(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCo
         Command::Inspect(given) => inspect::command(given, global, out),
         Command::Run(given) => run::command(given, global, out),
         Command::Verify(given) => verify::command(given, global, out),
+        Command::Train(given) => train::command(given, global, out),
+        Command::Eval(given) => eval::command(given, global, out),
+        Command::Report(given) => report::command(given, global, out),
         Command::Pull(given) => pull::command(given, global, out),
     }
 }

@@ -1,0 +1,50 @@
+//! `hadal eval CHECKPOINT|DIR`: a trained model on the test set of its recipe.
+
+use crate::arguments::{Eval, Global};
+use crate::scratch;
+use anyhow::{Context, Result};
+use hadal::Device;
+use hadal::backend::Selector;
+use hadal_train::Checkpoint;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Runs the command.
+pub(crate) fn command(given: &Eval, global: &Global, out: &mut dyn Write) -> Result<ExitCode> {
+    let path = match given.checkpoint.is_dir() {
+        true => ["best", "last"]
+            .map(|name| given.checkpoint.join(format!("{name}.safetensors")))
+            .into_iter()
+            .find(|path| path.exists())
+            .with_context(|| {
+                format!(
+                    "{} holds no checkpoint\n  hint: `hadal train --output DIR` writes them",
+                    given.checkpoint.display()
+                )
+            })?,
+        false => given.checkpoint.clone(),
+    };
+    let checkpoint = Checkpoint::open(&path)?;
+    let device = Device::open(&global.backend.clone().unwrap_or(Selector::Auto).to_string())?;
+    let (mut lines, mut examples) = (String::new(), 0u64);
+    let metrics = hadal_train::recipe::evaluate(&checkpoint, &device, |class| {
+        examples += 1;
+        // Writing into a string does not fail.
+        let _ = writeln!(lines, "{class}");
+        Ok(())
+    })?;
+    if let Some(file) = &given.predictions {
+        scratch::write(file, |out| Ok(out.write_all(lines.as_bytes())?))?;
+    }
+    if global.json {
+        let mut line = json!({ "checkpoint": path, "backend": device.to_string(), "examples": examples });
+        metrics.iter().for_each(|(name, value)| line[*name] = (*value).into());
+        writeln!(out, "{line}")?;
+    } else {
+        let metrics: Vec<String> = metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        writeln!(out, "{} of {} examples, after {} steps", metrics.join(", "), examples, checkpoint.step())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

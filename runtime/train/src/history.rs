@@ -1,0 +1,52 @@
+//! What a run has to tell.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The mean over the steps since the last record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// Steps so far.
+    pub step: u64,
+    /// The epoch, from 0.
+    pub epoch: u64,
+    /// The mean training loss.
+    pub loss: f64,
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// Steps a second, without evaluation.
+    pub steps_per_second: f64,
+}
+
+/// What evaluation after an epoch found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// The epoch, from 0.
+    pub epoch: u64,
+    /// Steps so far.
+    pub step: u64,
+    /// The mean training loss of the epoch.
+    pub train_loss: f64,
+    /// Metrics of the validation set by name; empty without one.
+    pub metrics: BTreeMap<String, f64>,
+    /// Whether it is the best epoch so far.
+    pub best: bool,
+    /// Seconds that the epoch took, with evaluation.
+    pub seconds: f64,
+    /// The share of training time that was spent waiting for data.
+    pub waiting: f64,
+}
+
+/// All epochs so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// One for each epoch that is over.
+    pub epochs: Vec<EpochRecord>,
+}
+
+impl History {
+    /// The best epoch so far.
+    pub fn best(&self) -> Option<&EpochRecord> {
+        self.epochs.iter().rev().find(|epoch| epoch.best)
+    }
+}

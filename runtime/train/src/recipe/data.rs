@@ -1,0 +1,65 @@
+//! The data of recipes.
+
+use super::{DataSpec, TrainingSpec};
+use crate::Result;
+use hadal::HostTensor;
+use hadal_data::fashion_mnist::{self, Part};
+use hadal_data::{DataLoader, Dataset, Random, Sample, Subset, TensorDataset};
+
+/// Examples of a batch in evaluation, which keeps nothing for a backward pass.
+const EVALUATION: usize = 500;
+
+/// The parts of a recipe's data.
+pub(super) struct Data {
+    pub(super) train: DataLoader,
+    /// Chooses the best epoch.
+    pub(super) valid: DataLoader,
+    /// Is looked at once, at the end.
+    pub(super) test: DataLoader,
+}
+
+/// Loads the data. With `shuffle_labels` the training labels are permuted: a control, from which nothing can be learnt.
+pub(super) fn load(spec: &DataSpec, training: &TrainingSpec, shuffle_labels: bool) -> Result<Data> {
+    match spec {
+        DataSpec::FashionMnist { held_out, limit } => {
+            let mut all = fashion_mnist::load(Part::Train)?;
+            if shuffle_labels {
+                all = with_shuffled(&all, training.seed)?;
+            }
+            let count = limit.unwrap_or(all.len()).min(all.len());
+            let share = *held_out as f64 / count.max(1) as f64;
+            let (rest, valid) = Subset::first(all, count).split(share.min(1.0), 0)?;
+            Ok(Data {
+                train: DataLoader::builder(rest)
+                    .batch_size(training.batch_size)
+                    .shuffle(training.seed)
+                    .drop_last(true)
+                    .workers(1)
+                    .build()?,
+                valid: DataLoader::builder(valid).batch_size(EVALUATION).build()?,
+                test: test(spec)?,
+            })
+        }
+    }
+}
+
+/// The test part alone.
+pub(super) fn test(spec: &DataSpec) -> Result<DataLoader> {
+    match spec {
+        DataSpec::FashionMnist { .. } => {
+            Ok(DataLoader::builder(fashion_mnist::load(Part::Test)?).batch_size(EVALUATION).build()?)
+        }
+    }
+}
+
+fn with_shuffled(all: &TensorDataset, seed: u64) -> Result<TensorDataset> {
+    let labels = all.tensor("label")?;
+    let size = labels.dtype().size();
+    let order = Random::new(seed).at(&[0x6c61_6265_6c73]).permutation(all.len());
+    let bytes: Vec<u8> =
+        order.iter().flat_map(|&i| &labels.bytes()[i * size..(i + 1) * size]).copied().collect();
+    let labels = HostTensor::from_bytes(labels.dtype(), labels.shape(), hadal::graph::Bytes::new(bytes))
+        .map_err(hadal_data::DataError::other)?;
+    let image = all.tensor("image")?.clone();
+    Ok(TensorDataset::new(Sample::new().with("image", image).with("label", labels))?)
+}

@@ -1,0 +1,23 @@
+//! Whole runs as data.
+//!
+//! ```
+//! use hadal_train::Recipe;
+//! let recipe = Recipe::builtin("fashion-mnist-mlp")?;
+//! let again = Recipe::from_toml(&recipe.to_toml(), "the same")?;
+//! assert_eq!(again, recipe);
+//! # Ok::<(), hadal_train::TrainError>(())
+//! ```
+
+mod builtin;
+mod classifier;
+mod data;
+mod model;
+mod run;
+mod spec;
+
+pub use builtin::BUILTIN;
+pub use classifier::Classifier;
+pub use run::{Given, Trained, evaluate, train};
+pub use spec::{
+    DataSpec, ModelSpec, OptimizerKind, OptimizerSpec, Recipe, ScheduleKind, ScheduleSpec, TrainingSpec,
+};

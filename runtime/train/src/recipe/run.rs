@@ -1,0 +1,182 @@
+//! From a recipe to a trained model.
+
+use super::data::{self, Data};
+use super::{Classifier, OptimizerKind, Recipe, ScheduleKind};
+use crate::{
+    Accuracy, Callback, Checkpoint, Direction, EarlyStopping, Evaluator, History, Loss, Metric, Options,
+    Result, Task, TrainError, Trainer,
+};
+use hadal::Device;
+use hadal::nn::Scope;
+use hadal::optim::{
+    Adam, AdamOptions, AdamW, AdamWOptions, Constant, Cosine, Lamb, LambOptions, Lion, LionOptions, Muon,
+    MuonOptions, OneCycle, Optimizer, Schedule, Sgd, SgdOptions, Warmup,
+};
+use std::path::PathBuf;
+
+/// What is said of a run beside the recipe.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Where checkpoints and records go.
+    pub output: Option<PathBuf>,
+    /// Go on from the last checkpoint there, if there is one.
+    pub resume: bool,
+    /// Permute the training labels, as a control.
+    pub shuffle_labels: bool,
+    /// Steps between records; 50 if not given.
+    pub log_every: Option<u64>,
+    /// Steps between checkpoints within an epoch.
+    pub checkpoint_every: Option<u64>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// Steps in all.
+    pub steps: u64,
+    /// All epochs.
+    pub history: History,
+    /// Metrics of the test set, with the weights of the best epoch.
+    pub test: Vec<(&'static str, f64)>,
+}
+
+/// Images of Fashion-MNIST.
+const SIZE: [usize; 2] = [28, 28];
+const CLASSES: usize = 10;
+
+/// Trains as a recipe says. `watch` sees all records.
+///
+/// Errors: data that is not there; an output folder that holds another run; those of training.
+pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callback) -> Result<Trained> {
+    let last = given.output.as_ref().map(|folder| folder.join("last.safetensors"));
+    let checkpoint = match &last {
+        Some(path) if path.exists() => {
+            let refuse = |reason: &str, hint: &'static str| TrainError::Checkpoint {
+                path: path.clone(),
+                reason: reason.into(),
+                hint,
+            };
+            if !given.resume {
+                return Err(refuse(
+                    "the folder holds a run already",
+                    "give --resume to go on with it, or another --output",
+                ));
+            }
+            let checkpoint = Checkpoint::open(path)?;
+            let mut saved = Recipe::from_toml(checkpoint.recipe(), "in the checkpoint")?;
+            // More epochs of the same are allowed.
+            saved.training.epochs = recipe.training.epochs;
+            if saved != *recipe {
+                return Err(refuse("it follows another recipe", "give the recipe that it was started with"));
+            }
+            Some(checkpoint)
+        }
+        _ => None,
+    };
+    let Data { train, valid, test } = data::load(&recipe.data, &recipe.training, given.shuffle_labels)?;
+    let scope = Scope::random(device, recipe.training.seed);
+    let task = Classifier::new(&recipe.model, &scope, SIZE, CLASSES)?;
+    let optimizer = optimizer(recipe, &task)?;
+    let options = Options {
+        epochs: recipe.training.epochs,
+        clip_norm: recipe.training.clip_norm,
+        log_every: given.log_every.unwrap_or(50).max(1),
+        checkpoint_every: given.checkpoint_every,
+        output: given.output.clone(),
+        recipe: recipe.to_toml(),
+        best: ("loss".into(), Direction::Lower),
+    };
+    let steps = recipe.training.epochs as usize * train.batches_per_epoch();
+    let mut trainer = Trainer::new(&task, &*optimizer, schedule(recipe, steps), options)?
+        .metric(Loss::default())
+        .metric(Accuracy::default())
+        .callback(watch);
+    if let Some(patience) = recipe.training.patience {
+        trainer = trainer.callback(EarlyStopping::new("loss", Direction::Lower, patience));
+    }
+    if let Some(checkpoint) = &checkpoint {
+        trainer.resume(checkpoint)?;
+    }
+    let outcome = trainer.fit(&train, Some(&valid))?;
+    drop(trainer);
+    if let Some(best) =
+        given.output.as_ref().map(|folder| folder.join("best.safetensors")).filter(|path| path.exists())
+    {
+        task.module().load_state_dict(&Checkpoint::open(best)?.model(device))?;
+    }
+    let test = measure(&task, device, &test)?;
+    Ok(Trained { steps: outcome.steps, history: outcome.history, test })
+}
+
+/// Evaluates a checkpoint on the test set of its recipe; `each` is given the predicted class of every example in order.
+///
+/// Errors: `Checkpoint`, `Recipe`; data that is not there.
+pub fn evaluate(
+    checkpoint: &Checkpoint,
+    device: &Device,
+    mut each: impl FnMut(usize) -> Result<()>,
+) -> Result<Vec<(&'static str, f64)>> {
+    let recipe = Recipe::from_toml(checkpoint.recipe(), "in the checkpoint")?;
+    let scope = Scope::weights(&checkpoint.model(device));
+    let task = Classifier::new(&recipe.model, &scope, SIZE, CLASSES)?;
+    let mut metrics = metrics();
+    Evaluator::new(&task, device).run(&data::test(&recipe.data)?, |examples| {
+        examples.predictions()?.try_for_each(&mut each)?;
+        metrics.iter_mut().try_for_each(|metric| metric.add(examples))
+    })?;
+    Ok(metrics.iter_mut().map(|metric| (metric.name(), metric.take())).collect())
+}
+
+fn metrics() -> [Box<dyn Metric>; 2] {
+    [Box::new(Loss::default()), Box::new(Accuracy::default())]
+}
+
+fn measure(
+    task: &dyn Task,
+    device: &Device,
+    data: &hadal_data::DataLoader,
+) -> Result<Vec<(&'static str, f64)>> {
+    let mut metrics = metrics();
+    Evaluator::new(task, device)
+        .run(data, |examples| metrics.iter_mut().try_for_each(|metric| metric.add(examples)))?;
+    Ok(metrics.iter_mut().map(|metric| (metric.name(), metric.take())).collect())
+}
+
+fn optimizer(recipe: &Recipe, task: &dyn Task) -> Result<Box<dyn Optimizer>> {
+    let variables = task.module().variables();
+    let (rate, weight_decay) = (recipe.optimizer.learning_rate, recipe.optimizer.weight_decay);
+    Ok(match recipe.optimizer.kind {
+        OptimizerKind::Sgd => Box::new(Sgd::new(
+            &variables,
+            rate,
+            SgdOptions { momentum: 0.9, weight_decay, ..SgdOptions::default() },
+        )?),
+        OptimizerKind::Adam => {
+            Box::new(Adam::new(&variables, rate, AdamOptions { weight_decay, ..AdamOptions::default() })?)
+        }
+        OptimizerKind::Adamw => {
+            Box::new(AdamW::new(&variables, rate, AdamWOptions { weight_decay, ..AdamWOptions::default() })?)
+        }
+        OptimizerKind::Lion => {
+            Box::new(Lion::new(&variables, rate, LionOptions { weight_decay, ..LionOptions::default() })?)
+        }
+        OptimizerKind::Lamb => {
+            Box::new(Lamb::new(&variables, rate, LambOptions { weight_decay, ..LambOptions::default() })?)
+        }
+        OptimizerKind::Muon => {
+            Box::new(Muon::new(&variables, rate, MuonOptions { weight_decay, ..MuonOptions::default() })?)
+        }
+    })
+}
+
+fn schedule(recipe: &Recipe, steps: usize) -> Box<dyn Schedule> {
+    let base = recipe.optimizer.learning_rate;
+    let warmup = recipe.schedule.warmup.min(steps);
+    let rest = (steps - warmup).max(1);
+    let then: Box<dyn Schedule> = match recipe.schedule.kind {
+        ScheduleKind::Constant => Box::new(Constant { rate: base }),
+        ScheduleKind::Cosine => Box::new(Cosine { base, last: 0.0, steps: rest }),
+        ScheduleKind::OneCycle => Box::new(OneCycle::new(base, rest)),
+    };
+    if warmup == 0 { then } else { Box::new(Warmup { steps: warmup, from: 0.0, then }) }
+}

@@ -1,0 +1,156 @@
+//! What a recipe says.
+
+use crate::{Result, TrainError};
+use serde::{Deserialize, Serialize};
+
+/// A whole run: what to learn from, which model, how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Its name, which reports show.
+    pub name: String,
+    /// What to learn from.
+    pub data: DataSpec,
+    /// What learns.
+    pub model: ModelSpec,
+    /// How weights move.
+    pub optimizer: OptimizerSpec,
+    /// How the learning rate changes.
+    pub schedule: ScheduleSpec,
+    /// How long, and in which portions.
+    pub training: TrainingSpec,
+}
+
+/// A data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "name", deny_unknown_fields)]
+pub enum DataSpec {
+    /// Grey images of clothes in ten classes.
+    FashionMnist {
+        /// Training images that are held out to choose the best epoch.
+        #[serde(default = "default_held_out")]
+        held_out: usize,
+        /// Train on the first so many images only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<usize>,
+    },
+}
+
+fn default_held_out() -> usize {
+    5000
+}
+
+/// A model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+pub enum ModelSpec {
+    /// Linear layers with ReLU between.
+    Mlp {
+        /// Widths of the hidden layers.
+        hidden: Vec<usize>,
+        /// Probability of dropout after each of them.
+        #[serde(default)]
+        dropout: f64,
+    },
+}
+
+/// Which optimizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Stochastic gradient descent with momentum 0.9.
+    Sgd,
+    /// Adam.
+    Adam,
+    /// Adam with decoupled weight decay.
+    Adamw,
+    /// Lion.
+    Lion,
+    /// LAMB.
+    Lamb,
+    /// Muon.
+    Muon,
+}
+
+/// An optimizer with its constants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimizerSpec {
+    /// Which one.
+    pub kind: OptimizerKind,
+    /// The largest learning rate.
+    pub learning_rate: f64,
+    /// Weight decay.
+    #[serde(default)]
+    pub weight_decay: f64,
+}
+
+/// Which schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleKind {
+    /// The same rate throughout.
+    Constant,
+    /// Half a cosine down to zero.
+    Cosine,
+    /// One cycle (Smith and Topin, 2019).
+    OneCycle,
+}
+
+/// A schedule over all steps of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleSpec {
+    /// Which one.
+    pub kind: ScheduleKind,
+    /// Steps in which the rate rises from zero before.
+    #[serde(default)]
+    pub warmup: usize,
+}
+
+/// How long, and in which portions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSpec {
+    /// How often all data is used.
+    pub epochs: u64,
+    /// Examples of a step.
+    pub batch_size: usize,
+    /// Seed of weights, order and dropout.
+    #[serde(default)]
+    pub seed: u64,
+    /// The largest norm of all gradients together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// End when the validation loss has not improved for so many epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+}
+
+impl Recipe {
+    /// Reads TOML; `source` names it in errors. Errors: `Recipe`, with the line.
+    pub fn from_toml(text: &str, source: &str) -> Result<Recipe> {
+        let recipe: Recipe = toml::from_str(text)
+            .map_err(|error| TrainError::Recipe { source_name: source.into(), reason: error.to_string() })?;
+        recipe.check(source)?;
+        Ok(recipe)
+    }
+
+    /// Writes TOML that [`Recipe::from_toml`] reads.
+    pub fn to_toml(&self) -> String {
+        // All keys are strings and all values are numbers, strings, lists and tables of those, which TOML has.
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    fn check(&self, source: &str) -> Result<()> {
+        let refuse =
+            |reason: &str| Err(TrainError::Recipe { source_name: source.into(), reason: reason.into() });
+        if self.training.batch_size == 0 {
+            return refuse("training.batch_size is 0");
+        }
+        if !(self.optimizer.learning_rate > 0.0 && self.optimizer.learning_rate.is_finite()) {
+            return refuse("optimizer.learning_rate has to be a number above 0");
+        }
+        Ok(())
+    }
+}
