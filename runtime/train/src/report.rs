@@ -67,7 +67,7 @@ fn chart(title: &str, curves: &[Curve]) -> String {
     if points().count() == 0 {
         return String::new();
     }
-    let (x_ticks, y_ticks) = (ticks(points().map(|p| p.0)), ticks(points().map(|p| p.1)));
+    let (x_ticks, y_ticks) = (ticks(points().map(|p| p.0).chain([0.0])), ticks(points().map(|p| p.1)));
     let (x0, x1, y0, y1) = (x_ticks[0], x_ticks[x_ticks.len() - 1], y_ticks[0], y_ticks[y_ticks.len() - 1]);
     let x = |v: f64| LEFT + (v - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT);
     let y = |v: f64| TOP + (y1 - v) / (y1 - y0) * (HEIGHT - TOP - BOTTOM);
