@@ -165,10 +165,17 @@ impl Tensor {
         })
     }
 
-    /// Each element, moved into `low..=high`. NaN stays.
+    /// Each element, moved into `low..=high`. NaN stays. An element at a bound keeps its whole gradient, as in `torch.clamp`.
     #[track_caller]
     pub fn clamp(&self, low: impl Operand, high: impl Operand) -> Result<Tensor> {
-        self.maximum(low)?.minimum(high)
+        let raised = low.with(self, |g, x, low| {
+            let (inside, bound) = (g.compare(CompareOp::Ge, x, low)?, g.maximum(x, low)?);
+            g.select(inside, x, bound)
+        })?;
+        high.with(&raised, |g, x, high| {
+            let (inside, bound) = (g.compare(CompareOp::Le, x, high)?, g.minimum(x, high)?);
+            g.select(inside, x, bound)
+        })
     }
 
     /// `x²`.

@@ -5,7 +5,7 @@
 use super::Tensor;
 use crate::{Error, Result};
 use hadal_graph::op::{Cumulative, Sort};
-use hadal_graph::program::{ReduceOp, UnaryOp};
+use hadal_graph::program::{CompareOp, ReduceOp, UnaryOp};
 use hadal_graph::{DType, Dim, Shape};
 
 macro_rules! reductions {
@@ -76,7 +76,7 @@ impl Tensor {
         })
     }
 
-    /// The Euclidean norm over axes, which stay with extent 1.
+    /// The Euclidean norm over axes, which stay with extent 1. The gradient at zero is zero, as in `torch.linalg.vector_norm`.
     #[track_caller]
     pub fn norm_keep(&self, axes: &[i64]) -> Result<Tensor> {
         let axes = self.axes("norm", axes)?;
@@ -84,7 +84,13 @@ impl Tensor {
         Tensor::compose(&[self], |g, x| {
             let square = g.mul(x[0], x[0])?;
             let sum = g.reduce_keep(ReduceOp::Sum, square, &axes)?;
-            g.unary(UnaryOp::Sqrt, sum)
+            let dtype = g.dtype(sum);
+            let (zero, one) = (g.scalar(0.0, dtype)?, g.scalar(1.0, dtype)?);
+            // The root has an infinite slope at zero: it is taken of something else there.
+            let nothing = g.compare(CompareOp::Eq, sum, zero)?;
+            let some = g.select(nothing, one, sum)?;
+            let root = g.unary(UnaryOp::Sqrt, some)?;
+            g.select(nothing, zero, root)
         })
     }
 
