@@ -60,6 +60,21 @@ pub(crate) fn off() -> Entered {
     Entered::new(None)
 }
 
+/// Under a policy, widens halves to `F32` and turns the policy off until the guard is dropped: for functions of several ops that are
+/// `F32` as a whole. Elsewhere it changes nothing.
+#[track_caller]
+pub(crate) fn single<const N: usize>(tensors: [&Tensor; N]) -> Result<(Entered, [Tensor; N])> {
+    let active = current().is_some();
+    let entered = off();
+    let mut wide = tensors.map(Tensor::clone);
+    for tensor in &mut wide {
+        if active && matches!(tensor.dtype(), DType::F16 | DType::BF16) {
+            *tensor = tensor.to_dtype(DType::F32)?;
+        }
+    }
+    Ok((entered, wide))
+}
+
 /// A policy that holds until this is dropped.
 pub(crate) struct Entered(());
 

@@ -31,7 +31,7 @@ mod op_list;
 mod selector;
 
 pub use autocast::autocast;
-pub(crate) use autocast::{Policy, current, off, record, without_autocast};
+pub(crate) use autocast::{Policy, current, off, record, single, without_autocast};
 pub use grad_scaler::{GradScaler, GradScalerOptions, Unscaled};
 pub use op_list::{Precision, precision};
 pub use selector::{Choice, PrecisionSelector};

@@ -16,7 +16,8 @@ pub enum Precision {
 
 /// The op list. Every op of the graph has a line here: a new one does not compile without.
 ///
-/// The square of a tensor, recorded as its product with itself, is `Single` as well: 256² is beyond `F16`.
+/// Two things are `Single` without being one op: the square of a tensor, recorded as its product with itself (256² is beyond `F16`), and all
+/// that the functions of [`nn::loss`](crate::nn::loss) do.
 pub fn precision(op: &Op) -> Precision {
     use Precision::{Follow, Half, Single};
     match op {

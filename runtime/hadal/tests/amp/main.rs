@@ -5,6 +5,7 @@ mod reference;
 
 mod counting;
 mod dtypes;
+mod losses;
 mod scaling;
 mod selection;
 mod training;

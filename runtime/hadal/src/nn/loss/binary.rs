@@ -2,6 +2,7 @@
 
 use super::Reduction;
 use crate::Result;
+use crate::amp::single;
 use crate::tensor::Tensor;
 
 /// `-(y ln p + (1 - y) ln (1 - p))` of probabilities, whose logarithms end at -100, times `weight` where there is one;
@@ -10,6 +11,8 @@ use crate::tensor::Tensor;
 /// Errors: shapes that do not broadcast, dtypes that differ.
 #[track_caller]
 pub fn bce(input: &Tensor, target: &Tensor, weight: Option<&Tensor>, reduction: Reduction) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     let yes = (target * input.log()?.maximum(-100.0)?)?;
     let no = ((1.0 - target)? * input.neg()?.log1p()?.maximum(-100.0)?)?;
     weighted((yes + no)?.neg()?, weight, reduction)
@@ -25,6 +28,8 @@ pub fn bce_with_logits(
     positive: Option<&Tensor>,
     reduction: Reduction,
 ) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     // -ln sigmoid(x) = softplus(-x), and -ln(1 - sigmoid(x)) = x + softplus(-x).
     let rest = input.neg()?.softplus()?;
     let rest = match positive {
@@ -37,6 +42,8 @@ pub fn bce_with_logits(
 /// `ln(1 + e^(-y x))` with targets 1 and -1; `soft_margin_loss`. Errors: as [`bce`].
 #[track_caller]
 pub fn soft_margin(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     reduction.of((input * target)?.neg()?.softplus()?)
 }
 
@@ -48,6 +55,8 @@ pub fn multilabel_soft_margin(
     weight: Option<&Tensor>,
     reduction: Reduction,
 ) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     reduction.of(bce_with_logits(input, target, weight, None, Reduction::None)?.mean(&[-1])?)
 }
 

@@ -1,6 +1,7 @@
 //! Losses of classes.
 
 use super::Reduction;
+use crate::amp::single;
 use crate::tensor::Tensor;
 use crate::{Error, Result};
 
@@ -22,6 +23,8 @@ pub struct CrossEntropyOptions {
 /// Errors: other shapes, targets that are not integers. A class that is not there is an error of the run.
 #[track_caller]
 pub fn cross_entropy(input: &Tensor, target: &Tensor, options: &CrossEntropyOptions) -> Result<Tensor> {
+    let (_single, [input]) = single([input])?;
+    let input = &input;
     let (rows, classes) = rows(input, target)?;
     if options.weight.is_none() && options.ignore_index.is_none() && options.label_smoothing == 0.0 {
         let losses = rows.cross_entropy(&classes)?;
@@ -33,6 +36,8 @@ pub fn cross_entropy(input: &Tensor, target: &Tensor, options: &CrossEntropyOpti
 /// `-x[y]` of logarithms of probabilities `[n, c, d..]` and class numbers `[n, d..]`; `nll_loss`. Errors: as [`cross_entropy`].
 #[track_caller]
 pub fn nll(input: &Tensor, target: &Tensor, options: &CrossEntropyOptions) -> Result<Tensor> {
+    let (_single, [input]) = single([input])?;
+    let input = &input;
     let (rows, classes) = rows(input, target)?;
     likelihood(&rows, &classes, target, options, 0.0)
 }
@@ -45,6 +50,8 @@ pub fn cross_entropy_of_probabilities(
     target: &Tensor,
     reduction: Reduction,
 ) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     reduction.of((input.log_softmax(1)? * target)?.sum(&[1])?.neg()?)
 }
 
@@ -54,6 +61,8 @@ pub fn cross_entropy_of_probabilities(
 /// Errors: shapes or dtypes that differ.
 #[track_caller]
 pub fn kl_div(input: &Tensor, target: &Tensor, log_target: bool, reduction: Reduction) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     if log_target {
         return reduction.of((target.exp()? * (target - input)?)?);
     }

@@ -1,6 +1,7 @@
 //! Losses that tell pairs from strangers.
 
 use crate::Result;
+use crate::amp::single;
 use crate::tensor::Tensor;
 use hadal_graph::DType;
 
@@ -8,6 +9,8 @@ use hadal_graph::DType;
 /// the same row is right; the mean over rows. Errors: shapes or dtypes that differ.
 #[track_caller]
 pub fn info_nce(queries: &Tensor, keys: &Tensor, temperature: f64) -> Result<Tensor> {
+    let (_single, [queries, keys]) = single([queries, keys])?;
+    let (queries, keys) = (&queries, &keys);
     let scores = (directions(queries)?.matmul(&directions(keys)?.t()?)? / temperature)?;
     let own = Tensor::arange(queries.device(), queries.dim(0)?, DType::I64)?;
     scores.cross_entropy(&own)?.mean(&[])
@@ -17,6 +20,8 @@ pub fn info_nce(queries: &Tensor, keys: &Tensor, temperature: f64) -> Result<Ten
 /// the 2n - 1 others; the mean over rows. Errors: shapes or dtypes that differ.
 #[track_caller]
 pub fn nt_xent(a: &Tensor, b: &Tensor, temperature: f64) -> Result<Tensor> {
+    let (_single, [a, b]) = single([a, b])?;
+    let (a, b) = (&a, &b);
     let device = a.device();
     let both = directions(&Tensor::cat(&[a, b], 0)?)?;
     let scores = (both.matmul(&both.t()?)? / temperature)?;

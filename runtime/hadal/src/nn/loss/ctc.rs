@@ -1,6 +1,7 @@
 //! Connectionist temporal classification.
 
 use super::Reduction;
+use crate::amp::single;
 use crate::tensor::Tensor;
 use crate::{Error, Result};
 use hadal_graph::DType;
@@ -33,6 +34,8 @@ pub fn ctc(
     target_lengths: &Tensor,
     options: &CtcOptions,
 ) -> Result<Tensor> {
+    let (_single, [log_probs]) = single([log_probs])?;
+    let log_probs = &log_probs;
     let (&[steps, batch, _], &[rows, length]) = (log_probs.dims()?.as_slice(), targets.dims()?.as_slice())
     else {
         return Err(Error::argument(format!(

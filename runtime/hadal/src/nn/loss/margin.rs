@@ -2,6 +2,7 @@
 
 use super::Reduction;
 use crate::Result;
+use crate::amp::single;
 use crate::tensor::Tensor;
 use hadal_graph::DType;
 
@@ -15,6 +16,8 @@ pub fn margin_ranking(
     margin: f64,
     reduction: Reduction,
 ) -> Result<Tensor> {
+    let (_single, [a, b, target]) = single([a, b, target])?;
+    let (a, b, target) = (&a, &b, &target);
     reduction.of((margin - &((a - b)? * target)?)?.relu()?)
 }
 
@@ -22,6 +25,8 @@ pub fn margin_ranking(
 /// [`margin_ranking`].
 #[track_caller]
 pub fn hinge_embedding(input: &Tensor, target: &Tensor, margin: f64, reduction: Reduction) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     reduction.of(target.gt(0.0)?.where_(input, &(margin - input)?.relu()?)?)
 }
 
@@ -35,6 +40,8 @@ pub fn cosine_embedding(
     margin: f64,
     reduction: Reduction,
 ) -> Result<Tensor> {
+    let (_single, [a, b, target]) = single([a, b, target])?;
+    let (a, b, target) = (&a, &b, &target);
     let length = |x: &Tensor| x.sqr()?.sum(&[-1])? + 1e-12;
     let cosine = ((a * b)?.sum(&[-1])? / (length(a)? * length(b)?)?.sqrt()?)?;
     reduction.of(target.gt(0.0)?.where_(&(1.0 - &cosine)?, &(&cosine - margin)?.relu()?)?)
@@ -68,6 +75,8 @@ pub fn triplet_margin(
     negative: &Tensor,
     options: &TripletOptions,
 ) -> Result<Tensor> {
+    let (_single, [anchor, positive, negative]) = single([anchor, positive, negative])?;
+    let (anchor, positive, negative) = (&anchor, &positive, &negative);
     let distance = |a: &Tensor, b: &Tensor| -> Result<Tensor> {
         let difference = ((a - b)? + 1e-6)?;
         match options.p {
@@ -95,6 +104,8 @@ pub fn multi_margin(
     weight: Option<&Tensor>,
     reduction: Reduction,
 ) -> Result<Tensor> {
+    let (_single, [input]) = single([input])?;
+    let input = &input;
     let own = target.unsqueeze(1)?;
     let right = input.take_along(1, &own)?;
     let mut excess = ((input - &right)? + margin)?.relu()?;

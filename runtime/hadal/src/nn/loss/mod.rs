@@ -2,6 +2,7 @@
 //!
 //! Each is a function of tensors with the name, the order of arguments and the meaning that it has in `torch.nn.functional`; options that
 //! PyTorch has by default are in a struct with a `Default`. Class numbers are integers; everything else is of the prediction's float dtype.
+//! Under [`autocast`](crate::amp::autocast) all of a loss is computed in `F32`.
 //!
 //! ```
 //! use hadal::nn::loss::{self, CrossEntropyOptions, Reduction};

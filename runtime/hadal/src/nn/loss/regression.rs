@@ -2,23 +2,30 @@
 
 use super::Reduction;
 use crate::Result;
+use crate::amp::single;
 use crate::tensor::Tensor;
 
 /// `(x - y)²`; `mse_loss`. Errors: shapes that do not broadcast, dtypes that differ.
 #[track_caller]
 pub fn mse(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     reduction.of((input - target)?.sqr()?)
 }
 
 /// `|x - y|`; `l1_loss`. Errors: as [`mse`].
 #[track_caller]
 pub fn l1(input: &Tensor, target: &Tensor, reduction: Reduction) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     reduction.of((input - target)?.abs()?)
 }
 
 /// `(x - y)² / (2 beta)` below beta, else `|x - y| - beta / 2`; `smooth_l1_loss`, whose beta is 1 by default. Errors: as [`mse`].
 #[track_caller]
 pub fn smooth_l1(input: &Tensor, target: &Tensor, beta: f64, reduction: Reduction) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     if beta == 0.0 {
         return l1(input, target, reduction);
     }
@@ -32,6 +39,8 @@ pub fn smooth_l1(input: &Tensor, target: &Tensor, beta: f64, reduction: Reductio
 /// [`mse`].
 #[track_caller]
 pub fn huber(input: &Tensor, target: &Tensor, delta: f64, reduction: Reduction) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     let difference = (input - target)?;
     let distance = difference.abs()?;
     let near = (difference.sqr()? * 0.5)?;
@@ -43,6 +52,8 @@ pub fn huber(input: &Tensor, target: &Tensor, delta: f64, reduction: Reduction) 
 /// rate (`log_input`), else `x - y ln(x + 1e-8)`; `poisson_nll_loss`. Errors: as [`mse`].
 #[track_caller]
 pub fn poisson_nll(input: &Tensor, target: &Tensor, log_input: bool, reduction: Reduction) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     reduction.of(match log_input {
         true => (input.exp()? - (target * input)?)?,
         false => (input - (target * (input + 1e-8)?.log()?)?)?,
@@ -59,6 +70,8 @@ pub fn gaussian_nll(
     epsilon: f64,
     reduction: Reduction,
 ) -> Result<Tensor> {
+    let (_single, [input, target, variance]) = single([input, target, variance])?;
+    let (input, target, variance) = (&input, &target, &variance);
     let variance = variance.maximum(epsilon)?;
     let scaled = ((input - target)?.sqr()? / &variance)?;
     reduction.of(((variance.log()? + scaled)? * 0.5)?)

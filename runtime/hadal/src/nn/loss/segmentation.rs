@@ -2,12 +2,15 @@
 
 use super::{Reduction, bce_with_logits};
 use crate::Result;
+use crate::amp::single;
 use crate::tensor::Tensor;
 
 /// The soft Dice loss (Milletari et al., 2016) of probabilities and targets `[n, c, d..]`: `1 - (2 Σ p y + s) / (Σ p + Σ y + s)` with sums
 /// over `d..`, one for each sample and class; `s` is `smoothing`, usually 1. Errors: shapes or dtypes that differ.
 #[track_caller]
 pub fn dice(input: &Tensor, target: &Tensor, smoothing: f64, reduction: Reduction) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     let sum = |x: Tensor| if x.rank() > 2 { x.flatten(2, -1)?.sum(&[2]) } else { Ok(x) };
     let both = ((sum((input * target)?)? * 2.0)? + smoothing)?;
     let all = ((sum(input.clone())? + sum(target.clone())?)? + smoothing)?;
@@ -35,6 +38,8 @@ impl Default for FocalOptions {
 /// `torchvision.ops.sigmoid_focal_loss`. Errors: shapes that do not broadcast, dtypes that differ.
 #[track_caller]
 pub fn focal(input: &Tensor, target: &Tensor, options: &FocalOptions) -> Result<Tensor> {
+    let (_single, [input, target]) = single([input, target])?;
+    let (input, target) = (&input, &target);
     let entropy = bce_with_logits(input, target, None, None, Reduction::None)?;
     let p = input.sigmoid()?;
     let wrong = ((&p + target)? - ((&p * target)? * 2.0)?)?;
