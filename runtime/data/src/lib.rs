@@ -30,7 +30,7 @@
 //! | CSV | `table::csv` | `csv`, on by default |
 //! | PNG and JPEG images, in folders of classes | `images` | `image`, on by default |
 //! | WAV | `wav` | `wav`, on by default |
-//! | Parquet and Arrow, in the layouts of Hugging Face | `table::parquet`, `table::hugging_face` | `parquet` |
+//! | Parquet and Arrow, in the layouts of Hugging Face | `table::parquet`, `table::hugging_face` | `parquet`, and `zstd` for that compression |
 //! | text as tokens of a `tokenizer.json` | `tokens` | `tokenizers` |
 //!
 //! JSON lines, CSV, Parquet and Arrow all become a [`Table`], whose columns of numbers are a data set and whose columns of text wait for a

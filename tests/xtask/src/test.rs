@@ -120,6 +120,7 @@ fn commands(suite: &Suite, nextest: bool) -> Vec<Command> {
     };
     for command in &mut commands {
         command.envs(suite.environment.iter().copied());
+        command.env("HADAL_TEST_DATA", data::folder());
         command.env("HADAL_HOME", workspace::models()).env("HADAL_MODELS", workspace::models());
         // A missing adapter is a failure here, and a snapshot that changed is never accepted silently.
         if matches!(suite.runner, Runner::Tests(_)) {

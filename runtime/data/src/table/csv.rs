@@ -31,6 +31,7 @@ pub enum Kind {
 pub struct Options {
     delimiter: u8,
     header: bool,
+    skip: usize,
     missing: Vec<String>,
     kinds: BTreeMap<String, Kind>,
 }
@@ -38,7 +39,13 @@ pub struct Options {
 impl Default for Options {
     /// Commas, a header, and empty cells are missing values.
     fn default() -> Options {
-        Options { delimiter: b',', header: true, missing: vec![String::new()], kinds: BTreeMap::new() }
+        Options {
+            delimiter: b',',
+            header: true,
+            skip: 0,
+            missing: vec![String::new()],
+            kinds: BTreeMap::new(),
+        }
     }
 }
 
@@ -54,6 +61,13 @@ impl Options {
     #[must_use]
     pub fn header(mut self, header: bool) -> Options {
         self.header = header;
+        self
+    }
+
+    /// Lines before the table, to be passed over.
+    #[must_use]
+    pub fn skip(mut self, lines: usize) -> Options {
+        self.skip = lines;
         self
     }
 
@@ -82,16 +96,23 @@ pub fn read(path: impl AsRef<Path>, options: &Options) -> Result<Table, DataErro
 /// Reads text in memory. Errors: as [`read`].
 pub fn parse(text: &str, options: &Options) -> Result<Table, DataError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let start: usize = text.split_inclusive('\n').take(options.skip).map(str::len).sum();
+    let text = &text[start..];
     let mut reader = ReaderBuilder::new()
         .delimiter(options.delimiter)
         .has_headers(options.header)
         .from_reader(text.as_bytes());
     let mut rows: Vec<StringRecord> = Vec::new();
     for row in reader.records() {
-        rows.push(row.map_err(broken)?);
+        rows.push(row.map_err(|error| broken(error, options.skip))?);
     }
     let names: Vec<String> = match options.header {
-        true => reader.headers().map_err(broken)?.iter().map(|name| name.trim().to_string()).collect(),
+        true => reader
+            .headers()
+            .map_err(|error| broken(error, options.skip))?
+            .iter()
+            .map(|name| name.trim().to_string())
+            .collect(),
         false => (0..rows.first().map_or(0, StringRecord::len)).map(|n| n.to_string()).collect(),
     };
     if let Some((at, name)) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
@@ -106,7 +127,10 @@ pub fn parse(text: &str, options: &Options) -> Result<Table, DataError> {
     for (at, name) in names.into_iter().enumerate() {
         let column = column(&rows, at, options.kinds.get(&name).copied(), &options.missing);
         let column = column.map_err(|(row, found, expected)| {
-            let line = rows.get(row).and_then(StringRecord::position).map_or(0, |position| position.line());
+            let line = rows
+                .get(row)
+                .and_then(StringRecord::position)
+                .map_or(0, |position| position.line() + options.skip as u64);
             DataError::malformed(FORMAT, format!("line {line}, column {}", quoted(&name)), found, expected)
         })?;
         columns.push((name, column));
@@ -156,10 +180,10 @@ fn number(text: &str, kind: Kind) -> Option<Cell> {
     }
 }
 
-/// What the reader says.
-fn broken(error: ::csv::Error) -> DataError {
+/// What the reader says of a text whose first lines were skipped.
+fn broken(error: ::csv::Error, skipped: usize) -> DataError {
     use ::csv::ErrorKind;
-    let line = error.position().map_or(0, ::csv::Position::line);
+    let line = error.position().map_or(0, |position| position.line() + skipped as u64);
     let place = format!("line {line}");
     match error.kind() {
         ErrorKind::UnequalLengths { expected_len, len, .. } => {

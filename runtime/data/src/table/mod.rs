@@ -60,7 +60,8 @@ impl Column {
 
 /// Named columns of equally many rows.
 ///
-/// Integers are `i64` and floats `f64`, as in the files; where numbers are missing a column is `f64` and has NaN there.
+/// From text, integers are `i64` and floats `f64`; Parquet and Arrow keep the types of their files. Where integers are missing a column is
+/// `f64`; a missing float is NaN.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     rows: usize,

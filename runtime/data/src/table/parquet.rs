@@ -1,6 +1,6 @@
 //! Parquet and Arrow files.
 //!
-//! Parquet pages may be uncompressed or compressed by Snappy or LZ4; Arrow files may be streams, as the library `datasets` writes them, or
+//! Parquet pages may be uncompressed or compressed by Snappy, LZ4 or gzip, and with the feature `zstd` by Zstandard; Arrow files may be streams, as the library `datasets` writes them, or
 //! random-access files, and are not compressed.
 
 use super::{Table, arrow};
