@@ -9,6 +9,7 @@ mod coverage;
 mod golden;
 mod layers;
 mod losses;
+mod mixed;
 mod row;
 
 use hadal::Device;
