@@ -9,7 +9,7 @@
 
 use crate::tensor::node::{Source, State, no_grad};
 use crate::tensor::record::Recorder;
-use crate::tensor::{Tensor, replay};
+use crate::tensor::{Origin, Tensor, replay};
 use crate::variable::Variable;
 use crate::{Error, Result};
 use hadal_graph::NodeId;
@@ -202,9 +202,10 @@ impl Tensor {
         let mut graph = recorder.graph;
         crate::tensor::record::locate(&mut graph, &locations);
         let leaves: Vec<NodeId> = variables.iter().map(|(_, id)| *id).collect();
+        let origin = Origin::gradient(self.device(), location, graph.nodes().len(), &locations);
         let gradients = differentiate(&mut graph, &[(root, seed_id)], &leaves)?;
         let roots: Vec<NodeId> = gradients.iter().flatten().copied().collect();
-        let mut tensors = replay(&graph, &roots, &mut known, self.device(), location)?.into_iter();
+        let mut tensors = replay(&graph, &roots, &mut known, self.device(), &origin)?.into_iter();
         let mut by_variable: BTreeMap<u64, Tensor> = BTreeMap::new();
         for ((variable, _), gradient) in variables.iter().zip(&gradients) {
             let Some(gradient) = gradient.and_then(|_| tensors.next()) else { continue };

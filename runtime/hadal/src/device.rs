@@ -7,6 +7,7 @@ use hadal_device::{Backend, Buffer, DeviceInfo, Listing, MemoryStats, Registry, 
 use hadal_graph::HostTensor;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An open device. Cloning gives another handle to the same one.
 #[derive(Clone)]
@@ -16,6 +17,7 @@ struct Inner {
     backend: Option<Arc<dyn Backend>>,
     book: Arc<Book>,
     effects: Effects,
+    debug: AtomicBool,
 }
 
 impl Device {
@@ -36,12 +38,29 @@ impl Device {
 
     /// A device over a backend that is open already: one that this crate does not know, or one shared with other code.
     pub fn from_backend(backend: Arc<dyn Backend>) -> Device {
-        Device(Arc::new(Inner { backend: Some(backend), book: Arc::default(), effects: Effects::default() }))
+        Device::with(Some(backend))
     }
 
     /// A device that computes nothing: its tensors have types, but no values. Models are traced on it.
     pub fn meta() -> Device {
-        Device(Arc::new(Inner { backend: None, book: Arc::default(), effects: Effects::default() }))
+        Device::with(None)
+    }
+
+    fn with(backend: Option<Arc<dyn Backend>>) -> Device {
+        let (book, effects, debug) = (Arc::default(), Effects::default(), AtomicBool::new(false));
+        Device(Arc::new(Inner { backend, book, effects, debug }))
+    }
+
+    /// Turns debug mode on or off: every op's result is then looked at for NaN and infinities, and the first op that makes one is an error
+    /// ([`Error::NotFinite`]) that names the op and the line that asked for it; for a gradient, the line of the forward op. Costs a copy of
+    /// every intermediate to the host. Holds for recorded expressions and `jit`, from the next run on; models are not watched.
+    pub fn set_debug(&self, on: bool) {
+        self.0.debug.store(on, Ordering::Relaxed);
+    }
+
+    /// Whether debug mode is on.
+    pub fn debug(&self) -> bool {
+        self.0.debug.load(Ordering::Relaxed)
     }
 
     /// Every backend, its devices, and why one is missing.

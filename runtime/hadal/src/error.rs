@@ -58,6 +58,16 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// In debug mode: an op made NaN, or an infinity of finite numbers.
+    #[error("{what}\n  node: {node}\n  at: {location}")]
+    NotFinite {
+        /// The op, what it made, and which element.
+        what: String,
+        /// The node of the plan, and its type.
+        node: String,
+        /// Who asked for the op; for a gradient, for the op whose gradient it is.
+        location: String,
+    },
     /// A gradient that does not exist.
     #[error("no gradient: {0}")]
     Gradient(String),

@@ -1,6 +1,7 @@
 //! Functions that are traced once and then run as one plan.
 
 use crate::amp::{self, Policy, PrecisionSelector};
+use crate::debug::{Watch, describe};
 use crate::device::Device;
 use crate::mode::Mode;
 use crate::plan::{Plan, lock};
@@ -88,12 +89,15 @@ struct Traced {
     /// What autocast was asked for around the call, and within.
     autocast: Option<Arc<Policy>>,
     precisions: Vec<(PrecisionSelector, Arc<Policy>)>,
+    /// In debug mode: what is looked at after each run.
+    watch: Option<Watch>,
 }
 
 impl Traced {
     /// Whether a trace for such arguments would give the same plan now.
-    fn serves(&self, arguments: &[TensorType]) -> bool {
+    fn serves(&self, arguments: &[TensorType], debug: bool) -> bool {
         self.arguments == arguments
+            && self.watch.is_some() == debug
             && self.autocast == amp::current()
             && self.precisions.iter().all(|(selector, policy)| selector.policy() == *policy)
             && self.modes.iter().all(|(mode, training)| mode.current() == *training)
@@ -141,7 +145,7 @@ where
 
     async fn traced(&self, arguments: &[Tensor]) -> Result<Arc<Traced>> {
         let types: Vec<TensorType> = arguments.iter().map(|a| a.ty().clone()).collect();
-        if let Some(known) = lock(&self.plans).iter().find(|t| t.serves(&types)) {
+        if let Some(known) = lock(&self.plans).iter().find(|t| t.serves(&types, self.device.debug())) {
             return Ok(known.clone());
         }
         self.traces.fetch_add(1, Ordering::Relaxed);
@@ -208,6 +212,17 @@ fn record_step(
 
 impl Recorded {
     async fn prepare(mut self, device: &Device, arguments: Vec<TensorType>) -> Result<Traced> {
+        let (used, captured) = (&self.used, &self.captured);
+        let name = |leaf: &str| {
+            let (kind, number) = leaf.split_at_checked(1)?;
+            let number: usize = number.parse().ok()?;
+            match kind {
+                "a" => Some(format!("argument {number}")),
+                "v" => used.get(number).map(|used| format!("the variable `{}`", used.variable.name())),
+                _ => captured.get(number).map(describe),
+            }
+        };
+        let watch = device.debug().then(|| Watch::new(&mut self.recorder, name));
         let locations = self.recorder.take_locations();
         let mut graph = self.recorder.graph;
         locate(&mut graph, &locations);
@@ -231,7 +246,18 @@ impl Recorded {
         let trainable = self.used.iter().map(|used| (used.variable.clone(), used.trainable)).collect();
         let (captured, results, modes) = (self.captured, self.results, self.modes);
         let (autocast, precisions) = (self.autocast, self.precisions);
-        Ok(Traced { arguments, plan, captured, variables, results, modes, trainable, autocast, precisions })
+        Ok(Traced {
+            arguments,
+            plan,
+            captured,
+            variables,
+            results,
+            modes,
+            trainable,
+            autocast,
+            precisions,
+            watch,
+        })
     }
 }
 
@@ -252,6 +278,9 @@ impl Traced {
         match run.await {
             Ok(results) => {
                 loan.give(results.variables);
+                if let Some(watch) = &self.watch {
+                    watch.check(&**device.backend()?, &results.outputs).await?;
+                }
                 let pair =
                     |(shape, buffer): (&Shape, Buffer)| Tensor::from_buffer(device, shape.clone(), buffer);
                 Ok(self.results.iter().zip(results.outputs).map(pair).collect())

@@ -50,6 +50,7 @@ extern crate self as hadal;
 pub mod amp;
 mod autograd;
 mod control;
+mod debug;
 mod device;
 mod error;
 mod jit;

@@ -1,7 +1,7 @@
 //! Parts of a program that say how they are differentiated: computed again, by a rule of their own, or as functions.
 
 use crate::control::{Region, apply, types_of};
-use crate::tensor::{Tensor, replay};
+use crate::tensor::{Origin, Tensor, replay};
 use crate::trace::{Kind, Used};
 use crate::{Error, Result};
 use hadal_graph::gradient::gradient;
@@ -158,7 +158,9 @@ pub fn value_and_grad_of(
     let mut known: HashMap<NodeId, Tensor> = graph.inputs().iter().copied().zip(operands).collect();
     let set = forward.outputs[1..].iter().map(|o| o.node);
     let roots: Vec<NodeId> = [loss].into_iter().chain(gradients).chain(set).collect();
-    let mut results = replay(&graph, &roots, &mut known, arguments[0].device(), location)?;
+    let device = arguments[0].device();
+    let origin = Origin::gradient(device, location, forward.nodes().len(), &traced.locations);
+    let mut results = replay(&graph, &roots, &mut known, device, &origin)?;
     traced.set(results.split_off(1 + arguments.len()))?;
     let gradients = results.split_off(1);
     Ok((results.remove(0), gradients))
@@ -175,6 +177,7 @@ pub fn grad_of(arguments: &[&Tensor], f: impl FnOnce(&[Tensor]) -> Result<Tensor
 /// A function as one region that is computed where it stands.
 struct Traced {
     graph: Arc<Graph>,
+    locations: Vec<(NodeId, &'static Location<'static>)>,
     captured: Vec<Tensor>,
     /// How many results the function returned; what it set comes after them.
     results: usize,
@@ -197,9 +200,10 @@ impl Traced {
         let like = (first.device(), &types[..]);
         let mut region = Region::trace(Kind::Inline, name, like, &mut captured, location, f)?;
         let set = std::mem::take(&mut region.set);
+        let locations = region.recorder.locations().to_vec();
         let graph = region.finish();
         let results = graph.outputs.len() - set.len();
-        Ok(Traced { graph, captured, results, set })
+        Ok(Traced { graph, locations, captured, results, set })
     }
 
     /// Sets outside what was set within.

@@ -108,7 +108,43 @@ pub(crate) fn build_many(
         let last = results.last().map_or("op", |&id| graph.node(id).op.name());
         return Err(Error::devices(last, device, other.device(), location));
     }
-    replay(&graph, &results, &mut known, device, location)
+    replay(&graph, &results, &mut known, device, &Origin::caller(location))
+}
+
+/// Where the nodes of a graph that is replayed come from.
+pub(crate) struct Origin {
+    /// Who asked for what is made.
+    caller: &'static Location<'static>,
+    /// Lines of forward ops by how nodes write them down.
+    places: HashMap<String, &'static Location<'static>>,
+    /// The number of the first node that belongs to a gradient.
+    first_gradient: usize,
+}
+
+impl Origin {
+    /// Everything comes from one call.
+    pub(crate) fn caller(caller: &'static Location<'static>) -> Origin {
+        Origin { caller, places: HashMap::new(), first_gradient: usize::MAX }
+    }
+
+    /// Nodes from number `first` on are gradients of forward ops that were asked for at `locations`. Only debug mode wants to know.
+    pub(crate) fn gradient(
+        device: &Device,
+        caller: &'static Location<'static>,
+        first: usize,
+        locations: &[(NodeId, &'static Location<'static>)],
+    ) -> Origin {
+        if !device.debug() {
+            return Origin::caller(caller);
+        }
+        let places = locations.iter().map(|(_, location)| (location.to_string(), *location)).collect();
+        Origin { caller, places, first_gradient: first }
+    }
+
+    fn location(&self, node: &Node) -> &'static Location<'static> {
+        let known = node.location.as_deref().and_then(|text| self.places.get(text));
+        known.copied().unwrap_or(self.caller)
+    }
 }
 
 /// Makes tensors of graph nodes: of `roots` and of what they need beyond `known`, which grows by what is made.
@@ -117,7 +153,7 @@ pub(crate) fn replay(
     roots: &[NodeId],
     known: &mut HashMap<NodeId, Tensor>,
     device: &Device,
-    location: &'static Location<'static>,
+    origin: &Origin,
 ) -> Result<Vec<Tensor>> {
     let mut needed = vec![false; graph.nodes().len()];
     for root in roots {
@@ -143,7 +179,8 @@ pub(crate) fn replay(
         if node.op.leaf_name().is_some() {
             return Err(missing());
         }
-        let tensor = apply(device, node, inputs, location)?;
+        let gradient = id.index() >= origin.first_gradient;
+        let tensor = apply(device, node, inputs, origin.location(node), gradient)?;
         known.insert(id, tensor);
     }
     Ok(roots.iter().filter_map(|root| known.get(root).cloned()).collect())
@@ -154,6 +191,7 @@ fn apply(
     node: &Node,
     inputs: SmallVec<[Tensor; 3]>,
     location: &'static Location<'static>,
+    gradient: bool,
 ) -> Result<Tensor> {
     let depth = 1 + inputs.iter().map(|i| i.0.pending_depth()).max().unwrap_or(0);
     let differentiable = node.types.iter().any(|ty| ty.dtype.is_float());
@@ -163,6 +201,7 @@ fn apply(
     let mut fresh = Fresh::new(device, node.types.clone(), location, source);
     fresh.depth = depth;
     fresh.requires_grad = requires_grad;
+    fresh.gradient = gradient;
     let several = match (&node.op, &fresh.source) {
         (Op::Project(_), Source::Applied(applied)) => applied.inputs.first().cloned(),
         _ => None,

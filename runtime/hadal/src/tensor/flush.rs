@@ -3,6 +3,7 @@
 use super::Tensor;
 use super::node::{Source, State};
 use super::record::{Recorder, address, locate};
+use crate::debug::{Watch, describe};
 use crate::device::Device;
 use crate::{Error, Result};
 use hadal_device::{Arguments, Buffer};
@@ -66,8 +67,8 @@ async fn materialise_on(device: &Device, mut wanted: Vec<Tensor>) -> Result<()> 
     }
     wanted.extend(device.effects().take());
     let backend = device.backend()?.clone();
-    let run = gather(&wanted)?;
-    let Run { graph, locations, leaves, stored } = run;
+    let run = gather(&wanted, device.debug())?;
+    let Run { graph, locations, leaves, stored, watch } = run;
     let mut inputs = Vec::with_capacity(leaves.len());
     for leaf in &leaves {
         upload_weight(leaf)?;
@@ -76,6 +77,9 @@ async fn materialise_on(device: &Device, mut wanted: Vec<Tensor>) -> Result<()> 
     drop(leaves);
     let plan = device.book().find(&backend, graph, |graph| locate(graph, &locations)).await?;
     let results = plan.run(Arguments { inputs, ..Arguments::default() }).await?;
+    if let Some(watch) = watch {
+        watch.check(&*backend, &results.outputs).await?;
+    }
     for (tensor, position) in &stored {
         match results.outputs.get(*position) {
             Some(buffer) => tensor.0.fulfil(buffer.clone()),
@@ -91,9 +95,10 @@ struct Run {
     locations: Vec<(NodeId, &'static std::panic::Location<'static>)>,
     leaves: Vec<Tensor>,
     stored: Vec<(Tensor, usize)>,
+    watch: Option<Watch>,
 }
 
-fn gather(wanted: &[Tensor]) -> Result<Run> {
+fn gather(wanted: &[Tensor], debug: bool) -> Result<Run> {
     let mut recorder = Recorder::new("tensors");
     let mut leaves: Vec<Tensor> = Vec::new();
     let mut rule = |recorder: &mut Recorder, tensor: &Tensor, state: &State| {
@@ -138,8 +143,11 @@ fn gather(wanted: &[Tensor]) -> Result<Run> {
         });
         stored.push((tensor, position));
     }
+    let name =
+        |leaf: &str| leaf.strip_prefix('x')?.parse().ok().and_then(|i: usize| leaves.get(i)).map(describe);
+    let watch = debug.then(|| Watch::new(&mut recorder, name));
     let locations = recorder.take_locations();
-    Ok(Run { graph: recorder.graph, locations, leaves, stored })
+    Ok(Run { graph: recorder.graph, locations, leaves, stored, watch })
 }
 
 /// The tensors whose values outlive the run: see the [module's page](super).

@@ -41,7 +41,7 @@ pub use index::{Ellipsis, Index, IntoIndices, NewAxis};
 pub use pool::PoolOptions;
 pub use random::{Key, KeySequence};
 
-pub(crate) use build::{build_many, replay};
+pub(crate) use build::{Origin, build_many, replay};
 pub(crate) use flush::materialise;
 
 use crate::device::Device;

@@ -26,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) variable: Option<VersionOf>,
     /// Whether a trainable variable is among its ancestors.
     pub(crate) requires_grad: bool,
+    /// Whether it is part of the gradient of what was asked for at `location`.
+    pub(crate) gradient: bool,
     depth: u32,
     state: Mutex<State>,
 }
@@ -92,6 +94,7 @@ pub(crate) struct Fresh {
     pub(crate) value: Option<Buffer>,
     pub(crate) variable: Option<VersionOf>,
     pub(crate) requires_grad: bool,
+    pub(crate) gradient: bool,
     pub(crate) depth: u32,
 }
 
@@ -112,15 +115,27 @@ impl Fresh {
             value: None,
             variable: None,
             requires_grad: false,
+            gradient: false,
             depth: 0,
         }
     }
 
     pub(crate) fn into_tensor(self) -> Tensor {
-        let Fresh { device, types, location, scope, source, value, variable, requires_grad, depth } = self;
+        let Fresh { device, types, location, scope, source, value, variable, requires_grad, gradient, depth } =
+            self;
         let state = Mutex::new(State { source, value, released: false, projections: Vec::new() });
         device.book().live_nodes.fetch_add(1, Ordering::Relaxed);
-        Tensor(Arc::new(Node { device, types, location, scope, variable, requires_grad, depth, state }))
+        Tensor(Arc::new(Node {
+            device,
+            types,
+            location,
+            scope,
+            variable,
+            requires_grad,
+            gradient,
+            depth,
+            state,
+        }))
     }
 }
 

@@ -139,6 +139,11 @@ impl Recorder {
     }
 
     /// Where the user asked for each node.
+    pub(crate) fn locations(&self) -> &[(NodeId, &'static Location<'static>)] {
+        &self.locations
+    }
+
+    /// Where the user asked for each node, which the recorder then forgets.
     pub(crate) fn take_locations(&mut self) -> Vec<(NodeId, &'static Location<'static>)> {
         std::mem::take(&mut self.locations)
     }
