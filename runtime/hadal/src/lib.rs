@@ -19,7 +19,7 @@
 //!   a value compiles and runs what is pending. Shapes can be wrong, so methods and operators return a [`Result`], and its error names
 //!   your line.
 //! - A [`Variable`] is a named tensor that can be replaced. An expression means the version that it read. [`Tensor::backward`]
-//!   differentiates with respect to trainable variables; [`optim`] moves them.
+//!   differentiates with respect to trainable variables; [`optim`] moves them, and [`amp`] does it in mixed precision.
 //! - [`jit`] traces a function once and then runs its plan, with variables updated in place. [`while_loop`] and [`cond`] are loops
 //!   and branches within a plan.
 //! - A [`Model`] is a graph with its weights: imported from a file, built by hand ([`graph`]), or traced from a function with free sizes.
