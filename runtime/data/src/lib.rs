@@ -9,6 +9,26 @@
 //! A [`Dataset`] is numbered samples, a [`Sample`] is named host tensors, and a [`DataLoader`] makes batches of them, in threads and
 //! ahead of their use. Nothing here knows a device: batches lie in host memory.
 //!
+//! ```
+//! use hadal_data::table::json_lines;
+//! use hadal_data::{DataLoader, Dataset, Position};
+//!
+//! let table = json_lines::parse("{\"x\": [1.0, 2.0], \"y\": 0}\n{\"x\": [3.0, 4.0], \"y\": 1}\n{\"x\": [5.0, 6.0], \"y\": 1}\n")?;
+//! let (train, valid) = table.dataset(&["x", "y"])?.split(1.0 / 3.0, 7)?;
+//! assert_eq!((train.len(), valid.len()), (2, 1));
+//!
+//! let loader = DataLoader::builder(train).batch_size(1).shuffle(7).build()?;
+//! let mut position = Position::default();
+//! for batch in loader.resume(position).take(1) {
+//!     let batch = batch?;
+//!     assert_eq!(batch.field("x")?.shape(), [1, 2]);
+//!     position = loader.after(batch.position);
+//! }
+//! // A run that stopped here goes on with what is left of the epoch.
+//! assert_eq!(loader.resume(position).count(), 1);
+//! # Ok::<(), hadal_data::DataError>(())
+//! ```
+//!
 //! # One rule: everything is a function
 //!
 //! A sample is a function of `(index, epoch)`; an epoch's order is a function of `(seed, epoch)`; what augmentation draws is a function of
@@ -39,8 +59,10 @@
 //!
 //! # How fast it is
 //!
-//! A data set that is tensors in memory stacks rows by itself ([`Dataset::stacked`]); a batch is then one copy. All else is made sample by
-//! sample. [`DataLoader::statistics`] says for how much of the time the consumer waited.
+//! A data set that is tensors in memory stacks rows by itself ([`Dataset::stacked`]); a batch is then one copy, of some 20 µs for 64 images
+//! of Fashion-MNIST. That is less than waking a thread costs where all processors are busy, so such data are loaded best with no workers.
+//! All else is made sample by sample: decoding and augmentation gain from workers as far as there are free processors.
+//! [`DataLoader::statistics`] says for how much of the time the consumer waited.
 //!
 //! # In a browser
 //!

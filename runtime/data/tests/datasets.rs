@@ -24,6 +24,14 @@ fn parts_one_after_another() {
 }
 
 #[test]
+fn samples_in_a_list() {
+    let samples: Vec<Sample> = (0..3).map(|i| numbers(i, 3).get(0, 0).unwrap()).collect();
+    assert_eq!(Dataset::len(&samples), 3);
+    assert_eq!(value(&samples, 2), 2.0);
+    assert!(samples.get(3, 0).is_err());
+}
+
+#[test]
 fn subsets_and_maps() {
     let subset = Subset::new(numbers(10, 5), vec![4, 0, 4]).unwrap();
     assert_eq!((0..3).map(|i| value(&subset, i)).collect::<Vec<_>>(), [14.0, 10.0, 14.0]);

@@ -73,6 +73,18 @@ pub(crate) fn check_index(index: usize, len: usize) -> Result<(), DataError> {
     if index < len { Ok(()) } else { Err(DataError::Index { index, len }) }
 }
 
+/// Samples that lie in memory, of whatever shapes.
+impl Dataset for Vec<Sample> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn get(&self, index: usize, _epoch: u64) -> Result<Sample, DataError> {
+        check_index(index, self.len())?;
+        Ok(self[index].clone())
+    }
+}
+
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
         impl<D: Dataset + ?Sized> Dataset for $pointer {

@@ -46,7 +46,7 @@ impl Batches {
     #[cfg(not(target_arch = "wasm32"))]
     fn make(&self, batch: usize) -> Result<Batch, DataError> {
         match &self.workers {
-            Some(workers) => workers.wait_for(batch),
+            Some(workers) => workers.take(&self.work, batch),
             None => self.work.make(batch),
         }
     }

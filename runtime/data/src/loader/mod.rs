@@ -183,7 +183,7 @@ impl DataLoaderBuilder {
         self
     }
 
-    /// Threads that load. With 0, and in a browser always, the consumer's own thread loads each batch when it asks for it. Batches and their
+    /// Threads that load; the consumer's own thread helps where none of them has begun the batch that it needs. With 0, and in a browser always, the consumer's own thread loads each batch when it asks for it. Batches and their
     /// order do not depend on this.
     #[must_use]
     pub fn workers(mut self, threads: usize) -> Self {
@@ -191,7 +191,8 @@ impl DataLoaderBuilder {
         self
     }
 
-    /// Most batches that are loaded, or being loaded, before the consumer asks for them; at least 1. Without this, two for each worker.
+    /// Most batches that are loaded, or being loaded, before the consumer asks for them; at least 1. Without this, two for
+    /// each worker, and 8 at least.
     #[must_use]
     pub fn prefetch(mut self, batches: usize) -> Self {
         self.prefetch = Some(batches);
@@ -222,7 +223,7 @@ impl DataLoaderBuilder {
             batch_size: self.batch_size,
             drop_last: self.drop_last,
             workers: self.workers,
-            ahead: self.prefetch.unwrap_or(2 * self.workers.max(1)),
+            ahead: self.prefetch.unwrap_or((2 * self.workers).max(8)),
             record: Arc::default(),
         })
     }

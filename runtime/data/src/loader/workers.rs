@@ -72,8 +72,9 @@ impl Workers {
         workers
     }
 
-    /// Waits for a batch, which must be the one after the last that was waited for.
-    pub(super) fn wait_for(&self, batch: usize) -> Result<Batch, DataError> {
+    /// Gives a batch, which must be the one after the last that was asked for: a finished one; one that a worker has begun, after waiting for
+    /// it; or else one made here, since a thread that works is sooner done than another that must first be woken.
+    pub(super) fn take(&self, work: &Work, batch: usize) -> Result<Batch, DataError> {
         let mut state = self.shared.lock();
         // After an error the batch before may not have been taken.
         state.wanted = batch;
@@ -88,9 +89,21 @@ impl Workers {
         loop {
             if let Some(result) = state.done.remove(&batch) {
                 state.wanted = batch + 1;
+                // A woken worker may take the consumer's processor, which costs far more than a batch that lies ready:
+                // workers are woken when half of what they may make is used up.
+                let low = state.next.saturating_sub(state.wanted) <= self.shared.ahead / 2;
+                drop(state);
+                if low {
+                    self.shared.room.notify_all();
+                }
+                return result;
+            }
+            if state.next == batch {
+                state.next = batch + 1;
+                state.wanted = batch + 1;
                 drop(state);
                 self.shared.room.notify_all();
-                return result;
+                return work.make(batch);
             }
             if state.running == 0 {
                 return Err(DataError::Panicked { message: "no worker thread is left".into() });
