@@ -227,7 +227,16 @@ impl Caster<'_> {
         if let Some(&known) = self.casts.get(&(id, dtype)) {
             return Ok(known);
         }
-        let cast = self.graph.cast(id, dtype)?;
+        // A cast before elements are repeated works on fewer.
+        let node = self.graph.node(id);
+        let cast = match (&node.op, node.inputs.as_slice()) {
+            (Op::Broadcast(op), &[source]) => {
+                let op = op.clone();
+                let source = self.cast(source, dtype)?;
+                self.graph.apply(op, &[source])?
+            }
+            _ => self.graph.cast(id, dtype)?,
+        };
         self.origins.insert(cast, self.origin(id));
         self.casts.insert((id, dtype), cast);
         // A half that was made wider is itself again.

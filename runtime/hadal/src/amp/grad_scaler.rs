@@ -47,7 +47,7 @@ pub struct GradScaler {
 /// Gradients that are free of the scale, and whether they are finite.
 #[derive(Clone, Debug)]
 pub struct Unscaled {
-    /// The gradients: to be clipped, for instance.
+    /// The gradients: to be clipped, for instance. Zero where the scaled ones are not finite.
     pub gradients: Gradients,
     overflow: Tensor,
 }
@@ -115,7 +115,10 @@ impl GradScaler {
             let inverse = self.scale.get()?.recip()?;
             gradients.map(|gradient| {
                 let dtype = gradient.dtype().accumulator();
-                (gradient.to_dtype(dtype)? * inverse.to_dtype(dtype)?)?.to_dtype(gradient.dtype())
+                let unscaled =
+                    (gradient.to_dtype(dtype)? * inverse.to_dtype(dtype)?)?.to_dtype(gradient.dtype())?;
+                // What comes of them waits for the decision, so that an update and its selection are one step of the plan.
+                overflow.where_(&gradient.zeros_like()?, &unscaled)
             })?;
             Ok(Unscaled { gradients, overflow })
         })

@@ -6,6 +6,8 @@ mod reference;
 mod counting;
 mod dtypes;
 mod losses;
+#[cfg(feature = "cpu")]
+mod memory;
 mod scaling;
 mod selection;
 mod training;
