@@ -10,7 +10,7 @@ use hadal_graph::{Bytes, HostTensor};
 /// Errors when applied: `Tensor` for what is no image, or is too small with its padding.
 pub fn random_crop(field: &str, height: usize, width: usize, padding: usize) -> Transform {
     on_field(field, move |image, random| {
-        let [channels, own_height, own_width] = extents(&image)?;
+        let [_, own_height, own_width] = extents(&image)?;
         let room = |own: usize, wanted: usize| {
             own.saturating_add(padding.saturating_mul(2)).checked_sub(wanted).ok_or_else(|| {
                 let expected = format!("at least {height} × {width} with {padding} pixels around it");
@@ -19,13 +19,11 @@ pub fn random_crop(field: &str, height: usize, width: usize, padding: usize) -> 
         };
         let top = random.below(room(own_height, height)? + 1);
         let left = random.below(room(own_width, width)? + 1);
-        let pixel = |y: usize, x: usize| {
-            // Where the window lies outside the image it shows the padding.
-            let y = (y + top).checked_sub(padding).filter(|y| *y < own_height)?;
-            let x = (x + left).checked_sub(padding).filter(|x| *x < own_width)?;
-            Some((y, x))
+        // Where the window lies outside the image it shows the padding.
+        let places = |start: usize, wanted: usize, own: usize| -> Vec<Option<usize>> {
+            (start..start + wanted).map(|at| at.checked_sub(padding).filter(|at| *at < own)).collect()
         };
-        pick(&image, [channels, height, width], pixel)
+        pick(&image, &places(top, height, own_height), &places(left, width, own_width))
     })
 }
 
@@ -38,8 +36,10 @@ pub fn random_flip(field: &str, probability: f32) -> Transform {
 
 /// The image mirrored left to right. Errors: `Tensor` for what is no image.
 pub fn flip(image: &HostTensor) -> Result<HostTensor, DataError> {
-    let shape = extents(image)?;
-    pick(image, shape, |y, x| Some((y, shape[2] - 1 - x)))
+    let [_, height, width] = extents(image)?;
+    let rows: Vec<_> = (0..height).map(Some).collect();
+    let columns: Vec<_> = (0..width).rev().map(Some).collect();
+    pick(image, &rows, &columns)
 }
 
 /// A black square of `size` pixels around a random pixel, as far as it lies within the image. DeVries and Taylor, 2017.
@@ -47,13 +47,23 @@ pub fn flip(image: &HostTensor) -> Result<HostTensor, DataError> {
 /// Errors when applied: `Tensor` for what is no image.
 pub fn cutout(field: &str, size: usize) -> Transform {
     on_field(field, move |image, random| {
-        let shape = extents(&image)?;
-        let (y, x) = (random.below(shape[1]), random.below(shape[2]));
-        let inside = |at: usize, centre: usize| {
-            let start = centre as i128 - size as i128 / 2;
-            (start..start + size as i128).contains(&(at as i128))
+        let [channels, height, width] = extents(&image)?;
+        // The square begins half its size before its centre, which may be before the image.
+        let mut span = |extent: usize| {
+            let centre = random.below(extent);
+            let end = centre.saturating_add(size).saturating_sub(size / 2);
+            centre.saturating_sub(size / 2)..end.min(extent)
         };
-        pick(&image, shape, |at_y, at_x| (!(inside(at_y, y) && inside(at_x, x))).then_some((at_y, at_x)))
+        let (rows, columns) = (span(height), span(width));
+        let mut bytes = image.bytes().to_vec();
+        let element = image.dtype().size();
+        for channel in 0..channels {
+            for row in rows.clone() {
+                let start = (channel * height + row) * width;
+                bytes[(start + columns.start) * element..(start + columns.end) * element].fill(0);
+            }
+        }
+        HostTensor::from_bytes(image.dtype(), image.shape(), Bytes::new(bytes)).map_err(DataError::other)
     })
 }
 
@@ -70,28 +80,42 @@ pub(super) fn extents(image: &HostTensor) -> Result<[usize; 3], DataError> {
     })
 }
 
-/// An image each of whose pixels is one of another, or black.
+/// The image made of these rows and columns of another; where there is none it is black.
 fn pick(
     image: &HostTensor,
-    shape: [usize; 3],
-    from: impl Fn(usize, usize) -> Option<(usize, usize)>,
+    rows: &[Option<usize>],
+    columns: &[Option<usize>],
 ) -> Result<HostTensor, DataError> {
-    let [_, own_height, own_width] = extents(image)?;
-    let size = image.dtype().size();
-    let source = image.bytes();
-    let mut bytes = Vec::with_capacity(shape.iter().product::<usize>() * size);
-    for channel in 0..shape[0] {
-        for y in 0..shape[1] {
-            for x in 0..shape[2] {
-                match from(y, x) {
-                    Some((y, x)) => {
-                        let at = ((channel * own_height + y) * own_width + x) * size;
-                        bytes.extend_from_slice(&source[at..at + size]);
-                    }
-                    None => bytes.resize(bytes.len() + size, 0),
+    let [channels, ..] = extents(image)?;
+    let bytes = match image.dtype().size() {
+        1 => pick_sized::<1>(image, rows, columns),
+        2 => pick_sized::<2>(image, rows, columns),
+        4 => pick_sized::<4>(image, rows, columns),
+        _ => pick_sized::<8>(image, rows, columns),
+    }?;
+    let shape = [channels, rows.len(), columns.len()];
+    HostTensor::from_bytes(image.dtype(), shape, Bytes::new(bytes)).map_err(DataError::other)
+}
+
+/// The same for elements of `SIZE` bytes.
+fn pick_sized<const SIZE: usize>(
+    image: &HostTensor,
+    rows: &[Option<usize>],
+    columns: &[Option<usize>],
+) -> Result<Vec<u8>, DataError> {
+    let [channels, height, width] = extents(image)?;
+    let source = image.bytes().as_chunks::<SIZE>().0;
+    let mut pixels: Vec<[u8; SIZE]> = Vec::with_capacity(channels * rows.len() * columns.len());
+    for channel in 0..channels {
+        for row in rows {
+            match row {
+                Some(row) => {
+                    let row = &source[(channel * height + row) * width..][..width];
+                    pixels.extend(columns.iter().map(|column| column.map_or([0; SIZE], |x| row[x])));
                 }
+                None => pixels.resize(pixels.len() + columns.len(), [0; SIZE]),
             }
         }
     }
-    HostTensor::from_bytes(image.dtype(), shape, Bytes::new(bytes)).map_err(DataError::other)
+    Ok(pixels.into_flattened())
 }
