@@ -2,8 +2,14 @@
 
 mod reference;
 
-use hadal::nn::{Buffer, Dropout, Init, LayerNorm, Linear, Parameter, Scope, Weights};
-use hadal::{DType, Device, HostTensor, Module, Result, Tensor, Variable, jit};
+use hadal::nn::loss::{self, CrossEntropyOptions};
+use hadal::nn::{
+    AdaptiveAvgPool2d, AttentionMask, AttentionOptions, BatchNorm2d, BatchNormOptions, Buffer, Conv2d,
+    Dropout, Flatten, Init, LayerNorm, Linear, MaxPool2d, MultiHeadAttention, Parameter, Scope, Sequential,
+    Weights,
+};
+use hadal::tensor::{ConvOptions, PoolOptions};
+use hadal::{DType, Device, HostTensor, Model, Module, Result, Tensor, TensorType, Variable, jit};
 use reference::reference;
 use std::collections::BTreeMap;
 
@@ -281,5 +287,101 @@ fn initialisers_have_the_moments_that_they_promise() -> Result<()> {
         }
         assert!(Init::LINEAR.tensor(&device, [3], 0).unwrap_err().to_string().contains("fans"));
     }
+    Ok(())
+}
+
+#[test]
+fn attention_with_dropout_is_the_same_attention() -> Result<()> {
+    for device in devices() {
+        let scope = Scope::random(&device, 1);
+        // So rare that nothing is dropped: but in training the scores are there.
+        let options = AttentionOptions { heads: 2, dropout: 1e-12, ..AttentionOptions::default() };
+        let attention = MultiHeadAttention::new(&scope.at("attention"), 4, &options)?;
+        let x = Tensor::randn(&device, [2, 3, 4], 5)?;
+        let padding = Tensor::from_bools(&device, &[false, false, false, false, true, false], [2, 3])?;
+        let mask = AttentionMask { key_padding: Some(&padding), ..AttentionMask::CAUSAL };
+        let training = attention.itself(&x, &mask)?.to_vec::<f32>()?;
+        attention.eval();
+        let evaluation = attention.itself(&x, &mask)?.to_vec::<f32>()?;
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
+        assert!(training.iter().zip(&evaluation).all(near), "{training:?} {evaluation:?}");
+        assert_eq!(attention.random_state().len(), 1);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_trained_batch_norm_becomes_a_model_in_evaluation() -> Result<()> {
+    for device in devices() {
+        let scope = Scope::random(&device, 1);
+        let options = ConvOptions { padding: vec![1], ..ConvOptions::default() };
+        let net = Sequential::new()
+            .then(Conv2d::without_bias(&scope.at(0), 1, 4, [3, 3], options)?)
+            .then(BatchNorm2d::new(&scope.at(1), 4, BatchNormOptions::default())?)
+            .apply(Tensor::relu)
+            .then(MaxPool2d::new([2, 2], PoolOptions::default()))
+            .then(AdaptiveAvgPool2d::new([1, 1]))
+            .then(Flatten);
+        let step = jit(&device, |x: &[Tensor]| {
+            let loss = net.forward(&x[0])?.sqr()?.mean(&[])?;
+            let gradients = loss.backward()?;
+            assert_eq!(net.variables().iter().filter(|v| gradients.get(v).is_some()).count(), 3);
+            Ok(vec![loss])
+        });
+        for seed in 0..3 {
+            step.call(&[&Tensor::randn(&device, [4, 1, 6, 6], seed)?])?;
+        }
+        assert_eq!(step.stats().traces, 1);
+        let state = net.state_dict()?;
+        assert_eq!(state.value("1.num_batches_tracked").unwrap().to_vec::<i64>()?, [3]);
+        assert_ne!(state.value("1.running_mean").unwrap().to_vec::<f32>()?, [0.0; 4]);
+        let image = TensorType::new(DType::F32, [hadal::Dim::from("n"), 1.into(), 6.into(), 6.into()]);
+        let trace = |net: &Sequential| {
+            Model::trace("net", &device, &[("x", image.clone())], |x| Ok(vec![("y", net.forward(&x[0])?)]))
+        };
+        let error = trace(&net).unwrap_err().to_string();
+        assert!(error.contains("eval()"), "{error}");
+        net.eval();
+        let model = trace(&net)?.to(&device)?;
+        let x = Tensor::randn(&device, [5, 1, 6, 6], 9)?;
+        let (found, expected) = (model.run(&[("x", &x)])?, net.forward(&x)?.to_vec::<f32>()?);
+        let found = found.get("y")?.to_vec::<f32>()?;
+        assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?} {expected:?}");
+        let frozen = BatchNorm2d::new(&Scope::weights(&state).at(1), 4, BatchNormOptions::default())?;
+        frozen.train();
+        let y = frozen.forward(&Tensor::randn(&device, [2, 4, 3, 3], 0)?);
+        assert!(y.unwrap_err().to_string().contains("frozen"));
+    }
+    Ok(())
+}
+
+#[test]
+fn layers_say_what_they_take() -> Result<()> {
+    let device = Device::meta();
+    let scope = Scope::random(&device, 0);
+    let zeros = |shape: &[usize]| Tensor::zeros(&device, hadal::Shape::from(shape), DType::F32);
+    let says = |result: Result<Tensor>, parts: &[&str]| {
+        let error = result.unwrap_err().to_string();
+        for part in parts {
+            assert!(error.contains(part), "`{error}` does not say `{part}`");
+        }
+        assert!(error.contains("module.rs"), "`{error}` does not name the caller's file");
+    };
+    let conv = Conv2d::new(&scope, 3, 4, [3, 3], ConvOptions::default())?;
+    says(conv.forward(&zeros(&[2, 3, 8])?), &["2 axes", "rank 4", "f32[2, 3, 8]"]);
+    says(conv.forward(&zeros(&[2, 2, 8, 8])?), &["channels"]);
+    let grouped = ConvOptions { groups: 2, ..ConvOptions::default() };
+    assert!(Conv2d::new(&scope, 3, 4, [3, 3], grouped).unwrap_err().to_string().contains("2 groups"));
+    let pool = MaxPool2d::new([9, 9], PoolOptions::default());
+    says(pool.forward(&zeros(&[2, 3, 8, 8])?), &["9 elements", "does not fit 8"]);
+    let norm = BatchNorm2d::new(&scope, 3, BatchNormOptions::default())?;
+    says(norm.forward(&zeros(&[1, 3, 1, 1])?), &["more than one value per channel"]);
+    let three = AttentionOptions { heads: 3, ..AttentionOptions::default() };
+    let error = MultiHeadAttention::new(&scope, 4, &three).unwrap_err().to_string();
+    assert!(error.contains("a width of 4 must be a multiple of 3 query heads"), "{error}");
+    let targets = Tensor::zeros(&device, [3], DType::I64)?;
+    let options = CrossEntropyOptions::default();
+    says(loss::cross_entropy(&zeros(&[2, 5])?, &targets, &options), &["f32[2, 5]", "i64[3]"]);
+    assert!(Dropout::new(&scope, 1.0).unwrap_err().to_string().contains("0..1"));
     Ok(())
 }

@@ -29,9 +29,11 @@ impl Dropout {
     /// Any shape to the same.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        if self.p == 0.0 || !self.mode.is_training() {
-            return Ok(x.clone());
-        }
-        x.dropout(self.p, &self.keys.next_key()?)
+        if self.drops() { x.dropout(self.p, &self.keys.next_key()?) } else { Ok(x.clone()) }
+    }
+
+    /// Whether it would drop anything now.
+    pub(super) fn drops(&self) -> bool {
+        self.p > 0.0 && self.mode.is_training()
     }
 }

@@ -21,6 +21,7 @@
 //!
 //! Names, layouts and defaults are PyTorch's, so that its weights fit.
 
+mod attention;
 mod batch_norm;
 mod bert;
 mod conv;
@@ -37,13 +38,17 @@ mod module;
 mod parameter;
 mod pool;
 mod prelu;
+mod recurrent;
 mod rms_norm;
+mod rope;
 mod scope;
 mod sequential;
 mod state_dict;
+mod transformer;
 mod weights;
 
 pub use crate::mode::Mode;
+pub use attention::{AttentionMask, AttentionOptions, MultiHeadAttention};
 pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormOptions};
 pub use bert::{Bert, BertConfig};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d};
@@ -63,7 +68,13 @@ pub use pool::{
     MaxPool2d,
 };
 pub use prelu::Prelu;
+pub use recurrent::{Gru, Lstm, RecurrentOptions, Rnn};
 pub use rms_norm::RmsNorm;
+pub use rope::Rope;
 pub use scope::Scope;
 pub use sequential::{Flatten, Layer, Sequential};
+pub use transformer::{
+    Activation, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+    TransformerOptions,
+};
 pub use weights::Weights;

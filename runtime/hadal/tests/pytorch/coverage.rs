@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Public names of `nn` that compute nothing of their own, or are compared elsewhere.
-const WITHOUT_ROW: [(&str, &str); 18] = [
+const WITHOUT_ROW: [(&str, &str); 23] = [
     ("Bert", "compared with the reference and with onnxruntime in its own tests"),
     ("BertConfig", "sizes"),
     ("Scope", "where weights come from"),
@@ -18,6 +18,11 @@ const WITHOUT_ROW: [(&str, &str); 18] = [
     ("Buffer", "what layers hold"),
     ("Init", "draws other numbers than PyTorch; its moments are tested"),
     ("BatchNormOptions", "constants"),
+    ("RecurrentOptions", "switches"),
+    ("AttentionOptions", "sizes and switches"),
+    ("AttentionMask", "an argument"),
+    ("TransformerOptions", "sizes and switches"),
+    ("Activation", "a choice of activations that have rows"),
     ("BatchNorm", "the type of BatchNorm1d to 3d"),
     ("Conv", "the type of Conv1d to 3d"),
     ("ConvTranspose", "the type of ConvTranspose1d to 3d"),

@@ -11,13 +11,14 @@ mod layers;
 mod losses;
 mod mixed;
 mod row;
+mod sequences;
 
 use hadal::Device;
 use row::Row;
 
 /// All rows.
 fn rows() -> Vec<Row> {
-    [layers::rows(), activations::rows(), losses::rows()].concat()
+    [layers::rows(), activations::rows(), losses::rows(), sequences::rows()].concat()
 }
 
 /// Runs all rows on a device and reports every one that differs.

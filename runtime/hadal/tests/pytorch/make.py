@@ -234,3 +234,83 @@ SPELT = {"x": lambda: randn(6, 4, 4), "target": lambda: torch.tensor([[1, 2, 3],
 for reduction in ["none", "mean"]:
     loss("ctc." + reduction, SPELT, lambda x, y, l, t: F.ctc_loss(
         F.log_softmax(x, 2), y, l, t, reduction=reduction, zero_infinity=True))
+
+
+# Recurrent layers.
+def flat(result):
+    output, (hidden, memory) = result
+    return output, hidden, memory
+
+
+STEPS = {"x": lambda: randn(4, 2, 3)}
+layer("Rnn", STEPS, lambda: nn.RNN(3, 2))
+layer("Rnn.relu", STEPS, lambda: nn.RNN(3, 2, nonlinearity="relu", bias=False))
+layer("Lstm", STEPS, lambda: nn.LSTM(3, 2), forward=lambda m, x: flat(m(x)))
+layer("Lstm.deep", {"x": lambda: randn(2, 3, 3), "h": lambda: randn(4, 2, 2), "c": lambda: randn(4, 2, 2)},
+      lambda: nn.LSTM(3, 2, num_layers=2, bidirectional=True, batch_first=True), forward=lambda m, x, h, c: flat(m(x, (h, c))))
+layer("Gru", STEPS, lambda: nn.GRU(3, 2))
+layer("Gru.deep", {"x": lambda: randn(3, 2, 3), "h": lambda: randn(4, 2, 2)},
+      lambda: nn.GRU(3, 2, num_layers=2, bidirectional=True), forward=lambda m, x, h: m(x, h))
+
+
+
+# Attention.
+def hidden(s, t):
+    return torch.full((s, t), -math.inf, dtype=torch.float64).triu(1)
+
+
+def rope(x, base=10000.0, interleaved=False):
+    d = x.shape[-1]
+    angles = torch.arange(x.shape[-2])[:, None] * base ** (-torch.arange(0, d, 2) / d)
+    cos, sin = angles.cos().double(), angles.sin().double()
+    if interleaved:
+        a, b = x[..., 0::2], x[..., 1::2]
+        return torch.stack([a * cos - b * sin, b * cos + a * sin], -1).flatten(-2)
+    a, b = x[..., : d // 2], x[..., d // 2 :]
+    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
+
+
+class Grouped(nn.Module):
+    """Grouped queries with rotary embedding and a causal mask."""
+
+    def __init__(self, width, heads, kv_heads):
+        super().__init__()
+        self.heads, self.kv_heads, self.d = heads, kv_heads, width // heads
+        self.q_proj_weight = nn.Parameter(torch.randn(width, width))
+        self.k_proj_weight = nn.Parameter(torch.randn(kv_heads * self.d, width))
+        self.v_proj_weight = nn.Parameter(torch.randn(kv_heads * self.d, width))
+        self.out_proj = nn.Linear(width, width, bias=False)
+
+    def forward(self, x):
+        n, s, width = x.shape
+        split = lambda y, heads: y.view(n, s, heads, self.d).transpose(1, 2)
+        q = rope(split(x @ self.q_proj_weight.T, self.heads))
+        k = rope(split(x @ self.k_proj_weight.T, self.kv_heads)).repeat_interleave(self.heads // self.kv_heads, 1)
+        v = split(x @ self.v_proj_weight.T, self.kv_heads).repeat_interleave(self.heads // self.kv_heads, 1)
+        scores = q @ k.transpose(2, 3) / math.sqrt(self.d) + hidden(s, s)
+        return self.out_proj((scores.softmax(-1) @ v).transpose(1, 2).reshape(n, s, width))
+
+
+PADDING = lambda: torch.tensor([[False, False, False, True], [False, True, False, True]])
+row("Rope", {"x": lambda: randn(2, 3, 6)}, rope)
+row("Rope.interleaved", {"x": lambda: randn(2, 3, 6)}, lambda x: rope(x, 100.0, True))
+layer("MultiHeadAttention", {"x": lambda: randn(2, 3, 4)}, lambda: nn.MultiheadAttention(4, 2, batch_first=True), forward=lambda m, x: m(x, x, x)[0])
+layer("MultiHeadAttention.causal", {"x": lambda: randn(2, 4, 4), "padding": PADDING}, lambda: nn.MultiheadAttention(4, 2, batch_first=True, bias=False),
+      forward=lambda m, x, p: m(x, x, x, attn_mask=hidden(4, 4), key_padding_mask=p)[0])
+layer("MultiHeadAttention.cross", {"x": lambda: randn(2, 3, 4), "memory": lambda: randn(2, 4, 5), "padding": PADDING, "mask": lambda: randn(3, 4)},
+      lambda: nn.MultiheadAttention(4, 2, kdim=5, vdim=5, batch_first=True),
+      forward=lambda m, x, k, p, mask: m(x, k, k, attn_mask=mask, key_padding_mask=p)[0])
+layer("MultiHeadAttention.grouped", {"x": lambda: randn(2, 4, 8)}, lambda: Grouped(8, 4, 2))
+
+# Transformers.
+SMALL = dict(d_model=4, nhead=2, dim_feedforward=6, dropout=0.0, batch_first=True)
+SEQUENCE = {"x": lambda: randn(2, 4, 4), "padding": PADDING}
+MEMORY = {"x": lambda: randn(2, 3, 4), "memory": lambda: randn(2, 4, 4), "padding": PADDING}
+decode = lambda m, x, memory, p: m(x, memory, tgt_mask=hidden(3, 3), memory_key_padding_mask=p)
+layer("TransformerEncoderLayer", SEQUENCE, lambda: nn.TransformerEncoderLayer(**SMALL), forward=lambda m, x, p: m(x, src_key_padding_mask=p))
+layer("TransformerEncoderLayer.norm_first", SEQUENCE, lambda: nn.TransformerEncoderLayer(**SMALL, norm_first=True, activation="gelu"),
+      forward=lambda m, x, p: m(x, src_mask=hidden(4, 4)))
+layer("TransformerEncoder", SEQUENCE, lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(**SMALL, norm_first=True), 2, nn.LayerNorm(4)),
+      forward=lambda m, x, p: m(x, src_key_padding_mask=p))
+layer("TransformerDecoderLayer", MEMORY, lambda: nn.TransformerDecoderLayer(**SMALL), forward=decode)
+layer("TransformerDecoder", MEMORY, lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(**SMALL, norm_first=True), 2, nn.LayerNorm(4)), forward=decode)
