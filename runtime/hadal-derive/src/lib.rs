@@ -102,3 +102,35 @@ fn skipped(field: &Field) -> syn::Result<bool> {
     }
     Ok(skip)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(text: &str) -> syn::Result<String> {
+        expand(syn::parse_str(text)?).map(|tokens| tokens.to_string())
+    }
+
+    #[test]
+    fn fields_are_visited_in_order_but_for_those_that_say_skip() {
+        let text =
+            expanded("struct S<T, const N: usize> { a: T, #[module(skip)] b: Box<u8>, c: [Linear; N] }")
+                .unwrap();
+        assert!(text.contains("T : :: hadal :: nn :: Module"), "{text}");
+        let (a, c) = (text.find("< T as").unwrap(), text.find("< [Linear ; N] as").unwrap());
+        assert!(a < c && !text.contains("Box < u8 > as"), "{text}");
+    }
+
+    #[test]
+    fn variants_are_matched() {
+        let text = expanded("enum E { A(Linear), B { scale: Parameter }, C }").unwrap();
+        assert!(["E :: A", "E :: B", "E :: C"].iter().all(|arm| text.contains(arm)), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_a_module_is_said() {
+        let error = |text: &str| expanded(text).unwrap_err().to_string();
+        assert!(error("union U { a: u8 }").contains("use a struct or an enum"));
+        assert!(error("struct S { #[module(skipped)] a: u8 }").contains("the only word here is `skip`"));
+    }
+}
