@@ -97,7 +97,7 @@ impl CpuExecutable {
         if self.program.once.is_empty() {
             return Ok(());
         }
-        let plan = Plan::new(&self.program, &self.program.once, &Bindings::new())?;
+        let plan = Plan::once(&self.program)?;
         for (id, value) in self.program.values.iter() {
             if value.role == Role::Once && value.alias.is_none() {
                 let bytes = plan.elements[id.index()].saturating_mul(value.dtype.size());
@@ -143,7 +143,7 @@ impl CpuExecutable {
             return Ok(plan);
         }
         drop(plans);
-        let plan = Arc::new(Plan::new(&self.program, &self.program.steps, bindings)?);
+        let plan = Arc::new(Plan::new(&self.program, bindings)?);
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         if plans.len() >= PLANS {
             plans.remove(0);

@@ -5,7 +5,7 @@ use crate::kernel::{self, Prepared};
 use crate::memory::ALIGNMENT;
 use hadal_device::DeviceError;
 use hadal_graph::place::{Block, Placement, peak, place};
-use hadal_graph::program::{Kernel, Program, Role, Step, ValueId};
+use hadal_graph::program::{Kernel, Program, Role, Step, Value, ValueId};
 use hadal_graph::{Bindings, DType, DimError};
 
 /// Where the storage of a value lies during a run; only the roots of alias chains have one.
@@ -44,9 +44,30 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Errors: `Dim` and `Argument` for sizes that do not fit the program; what kernels refuse.
-    pub(crate) fn new(program: &Program, steps: &[Step], bindings: &Bindings) -> Result<Plan, DeviceError> {
-        let elements = elements(program, bindings)?;
+    /// The plan of a program's steps. Errors: `Dim` and `Argument` for sizes that do not fit the program; what kernels refuse.
+    pub(crate) fn new(program: &Program, bindings: &Bindings) -> Result<Plan, DeviceError> {
+        let elements = program.values.iter().map(|(_, value)| elements(value, bindings));
+        Plan::of(program, &program.steps, bindings, elements.collect::<Result<_, _>>()?)
+    }
+
+    /// The plan of a program's `once` steps: all sizes that they see are known, those of other values may not be. Errors: as [`Plan::new`].
+    pub(crate) fn once(program: &Program) -> Result<Plan, DeviceError> {
+        let bindings = Bindings::new();
+        let mut known = vec![0; program.values.len()];
+        for &id in program.once.iter().flat_map(|step| step.reads.iter().chain(&step.writes)) {
+            for id in [id, program.storage(id)] {
+                known[id.index()] = elements(&program.values[id], &bindings)?;
+            }
+        }
+        Plan::of(program, &program.once, &bindings, known)
+    }
+
+    fn of(
+        program: &Program,
+        steps: &[Step],
+        bindings: &Bindings,
+        elements: Vec<usize>,
+    ) -> Result<Plan, DeviceError> {
         let bytes = |id: ValueId| -> Result<usize, DeviceError> {
             let size = program.values[id].dtype.size();
             let bytes = elements[id.index()].checked_mul(size).filter(|&b| b <= isize::MAX as usize);
@@ -131,11 +152,8 @@ impl Plan {
     }
 }
 
-/// The number of elements of every value. Errors: `Dim`, `Argument` for a negative extent.
-fn elements(program: &Program, bindings: &Bindings) -> Result<Vec<usize>, DeviceError> {
-    let one = |(_, value): (ValueId, &hadal_graph::program::Value)| {
-        let most: Vec<_> = value.shape.iter().map(|d| d.upper_bound()).collect();
-        crate::eval::map::product(&crate::eval::map::extents(&most, bindings)?)
-    };
-    program.values.iter().map(one).collect()
+/// The number of elements of a value. Errors: `Dim`, `Argument` for a negative extent.
+fn elements(value: &Value, bindings: &Bindings) -> Result<usize, DeviceError> {
+    let most: Vec<_> = value.shape.iter().map(|d| d.upper_bound()).collect();
+    crate::eval::map::product(&crate::eval::map::extents(&most, bindings)?)
 }

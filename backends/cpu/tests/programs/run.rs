@@ -124,6 +124,29 @@ fn once_steps_run_at_preparation() {
     assert_eq!(executable.stats().dispatches, 3);
 }
 
+#[test]
+fn once_steps_run_where_other_sizes_are_free() {
+    let mut b = Builder::new();
+    let n = || Shape(vec![Dim::symbol("n")]);
+    let (x, w) = (b.input(DType::F32, n()), b.constant(tensor(&[2], &[2.0, 3.0])));
+    let squared = b.once(DType::F32, [2]);
+    let (kernel, label) = (binary(2, BinaryOp::Mul), "square".into());
+    b.0.once.push(Step { kernel, reads: vec![w, w], writes: vec![squared], label });
+    let y = b.computed(DType::F32, n());
+    b.step(binary(Dim::symbol("n"), BinaryOp::Mul), &[x, x], &[y]);
+    b.output(y);
+    b.output(squared);
+    let backend = CpuBackend::with_threads(1);
+    let executable = prepare(&backend, &b.finish()).unwrap();
+    let mut bindings = Bindings::new();
+    bindings.bind(Symbol("n".into()), 3).unwrap();
+    let inputs = vec![backend.upload(&tensor(&[3], &[1.0, 2.0, 3.0])).unwrap()];
+    let run = executable.run(Arguments { bindings, inputs, variables: vec![] });
+    let outputs = pollster::block_on(run).unwrap().outputs;
+    assert_eq!(fetch::<f32>(&backend, &outputs[0]), [1.0, 4.0, 9.0]);
+    assert_eq!(fetch::<f32>(&backend, &outputs[1]), [4.0, 9.0]);
+}
+
 /// A chain of `length` additions over `n` elements.
 fn chain(n: Dim, length: usize) -> Arc<Program> {
     let mut b = Builder::new();
