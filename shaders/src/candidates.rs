@@ -1,7 +1,7 @@
 //! From a step to the kernels that can run it.
 
 use crate::{
-    Candidate, Capabilities, ShaderError, attention, contract, pointwise, reduce, scan, scatter, sort,
+    Candidate, Capabilities, ShaderError, attention, contract, custom, pointwise, reduce, scan, scatter, sort,
 };
 use hadal_graph::Bindings;
 use hadal_graph::program::{Kernel, Program, Step};
@@ -25,6 +25,7 @@ pub fn candidates(
         Kernel::Scatter(kernel) => scatter::candidates(program, step, kernel, sizes, capabilities),
         Kernel::Scan(kernel) => scan::candidates(program, step, kernel, capabilities),
         Kernel::Sort(kernel) => sort::candidates(program, step, kernel, capabilities),
+        Kernel::Custom(kernel) => custom::candidates(program, step, kernel, capabilities),
         Kernel::Loop(_) | Kernel::Branch(_) => Err(ShaderError::Control { op: step.label.clone() }),
     }
 }

@@ -50,6 +50,7 @@ mod candidates;
 mod chooser;
 mod combine;
 mod contract;
+mod custom;
 mod domain;
 mod evaluate;
 mod launch;

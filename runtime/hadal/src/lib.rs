@@ -78,5 +78,5 @@ pub use nn::Module;
 pub use plan::DeviceStats;
 pub use region::{CustomBackward, checkpoint, custom_gradient, grad_of, value_and_grad_of};
 pub use tensor::node::no_grad;
-pub use tensor::{Ellipsis, Key, KeySequence, NewAxis, Tensor, flush, flush_async};
+pub use tensor::{CustomKernel, Ellipsis, Key, KeySequence, NewAxis, Tensor, flush, flush_async};
 pub use variable::Variable;

@@ -92,6 +92,7 @@ impl Coverage {
             Kernel::Scatter(k) => self.operand("scatter update", &k.update),
             Kernel::Scan(k) => self.body("scan epilogue", Some(&k.epilogue)),
             Kernel::Sort(k) => self.operand("sort operand", &k.operand),
+            Kernel::Custom(_) => {}
             Kernel::Loop(k) => [&k.condition, &k.body].into_iter().for_each(|p| self.program(p)),
             Kernel::Branch(k) => [&k.then, &k.otherwise].into_iter().for_each(|p| self.program(p)),
         }

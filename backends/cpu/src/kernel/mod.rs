@@ -5,6 +5,7 @@
 
 mod attention;
 mod contract;
+mod custom;
 mod pointwise;
 mod reduce;
 mod scan;
@@ -54,6 +55,7 @@ pub(crate) fn prepare(kernel: &Kernel, step: &Stepped<'_>) -> Result<Option<Box<
         Kernel::Pointwise(k) => Box::new(pointwise::prepare(k, step)?),
         Kernel::Reduce(k) => Box::new(reduce::prepare(k, step)?),
         Kernel::Contract(k) => contract::prepare(k, step)?,
+        Kernel::Custom(k) => Box::new(custom::prepare(k, step)?),
         Kernel::Loop(_) | Kernel::Branch(_) => return Ok(None),
         Kernel::Attention(k) => attention::prepare(k, step)?,
         Kernel::Scatter(k) => Box::new(scatter::prepare(k, step)?),

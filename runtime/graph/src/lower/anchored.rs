@@ -38,6 +38,7 @@ impl Lowering<'_> {
             Op::While(_) => self.emit_while(group, anchor),
             Op::If(_) => self.emit_if(group, anchor),
             Op::Barrier(_) => self.emit_barrier(anchor),
+            Op::Custom(op) => self.emit_custom(group, anchor, op),
             _ => Err(Stop::Cut(anchor)),
         }
     }

@@ -13,6 +13,7 @@ mod anchored;
 mod canonical;
 mod control;
 mod coordinate;
+mod custom;
 mod domain;
 mod expression;
 mod group;

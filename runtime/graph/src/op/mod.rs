@@ -7,6 +7,7 @@
 pub mod composite;
 pub mod contraction;
 pub mod control;
+pub mod custom;
 pub mod leaf;
 pub mod movement;
 pub mod pointwise;
@@ -15,6 +16,7 @@ pub mod reduction;
 pub use composite::*;
 pub use contraction::*;
 pub use control::*;
+pub use custom::{Custom, CustomOperand, HostElement};
 pub use leaf::*;
 pub use movement::*;
 pub use pointwise::*;
@@ -155,7 +157,7 @@ operators! {
     Reduce "reduce", Cumulative "cumulative", Sort "sort", Window "window",
     MatMul "matmul", Conv "conv",
     Project "project", While "while", If "if", Checkpoint "checkpoint", CustomGradient "custom_gradient",
-    Barrier "barrier", Detach "detach",
+    Barrier "barrier", Detach "detach", Custom "custom",
     Softmax "softmax", LogSoftmax "log_softmax", LayerNorm "layer_norm", Gelu "gelu", Attention "attention",
     AttentionBackward "attention_backward", CrossEntropy "cross_entropy", Dropout "dropout",
     Relu "relu", Sigmoid "sigmoid", Silu "silu", Softplus "softplus", LogSumExp "log_sum_exp",

@@ -40,6 +40,7 @@ fn substitute_op(op: &mut Op, f: &dyn Fn(&Symbol) -> Option<Dim>) {
         Op::Parameter(op) => shape(&mut op.ty.shape),
         Op::Variable(op) => shape(&mut op.ty.shape),
         Op::Iota(op) => shape(&mut op.shape),
+        Op::Custom(op) => shape(&mut op.ty.shape),
         Op::Size(op) => dim(&mut op.size),
         Op::RandomBits(op) => shape(&mut op.shape),
         Op::Reshape(op) => shape(&mut op.shape),

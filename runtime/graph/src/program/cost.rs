@@ -50,6 +50,7 @@ impl Kernel {
                 let comparisons = u64::from(length.max(1).ilog2()) + 1;
                 vec![(count(&[&k.outer, one(&k.length)])?, operand(&k.operand) + comparisons)]
             }
+            Kernel::Custom(k) => vec![(count(&[&k.op.ty.shape])?, 1)],
             Kernel::Loop(_) | Kernel::Branch(_) => Vec::new(),
         };
         Ok(terms.iter().fold(0u64, |sum, (times, each)| sum.saturating_add(times.saturating_mul(*each))))

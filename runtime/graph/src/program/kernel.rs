@@ -22,6 +22,8 @@ pub enum Archetype {
     Scan,
     /// Sorting along an axis.
     Sort,
+    /// A kernel that a program wrote itself.
+    Custom,
     /// Host-driven loops and branches.
     Control,
 }
@@ -264,6 +266,15 @@ pub struct Branch {
     pub otherwise: Arc<Program>,
 }
 
+/// `writes[0][i] = element(i)` for every element, where the op's functions may read any element of the operands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Custom {
+    /// The op.
+    pub op: crate::op::Custom,
+    /// For each operand of the op: its position among the step's reads, and its shape.
+    pub operands: Vec<(usize, Shape)>,
+}
+
 /// What a step computes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
@@ -281,6 +292,8 @@ pub enum Kernel {
     Scan(Scan),
     /// Sorting.
     Sort(Sort),
+    /// A kernel of the program's own.
+    Custom(Custom),
     /// Repetition, driven by the host.
     Loop(Loop),
     /// Choice, made by the host.
@@ -298,6 +311,7 @@ impl Kernel {
             Kernel::Scatter(_) => Archetype::Scatter,
             Kernel::Scan(_) => Archetype::Scan,
             Kernel::Sort(_) => Archetype::Sort,
+            Kernel::Custom(_) => Archetype::Custom,
             Kernel::Loop(_) | Kernel::Branch(_) => Archetype::Control,
         }
     }

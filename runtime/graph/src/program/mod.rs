@@ -24,8 +24,8 @@ mod validate;
 
 pub use index::{Affine, Guard, IndexMap};
 pub use kernel::{
-    Archetype, Attention, Body, Branch, Contract, Kernel, Loop, Operand, Phase, Pointwise, Reduce, ReduceOp,
-    Scan, Scatter, ScatterOp, Sort, Store,
+    Archetype, Attention, Body, Branch, Contract, Custom, Kernel, Loop, Operand, Phase, Pointwise, Reduce,
+    ReduceOp, Scan, Scatter, ScatterOp, Sort, Store,
 };
 pub use pointwise::{BinaryOp, CompareOp, Indirect, Instr, PointwiseProgram, Reg, TypedInstr, UnaryOp};
 

@@ -109,6 +109,7 @@ fn kernel(kernel: &Kernel) -> String {
         Kernel::Scatter(k) => format!("scatter {} into {}", k.updates, k.extent),
         Kernel::Scan(k) => format!("scan {} rows of {}", x(&k.outer), k.length),
         Kernel::Sort(k) => format!("sort {} rows of {}", x(&k.outer), k.length),
+        Kernel::Custom(k) => format!("custom {} {}", k.op.name, k.op.ty.shape),
         Kernel::Loop(_) => "loop".into(),
         Kernel::Branch(_) => "branch".into(),
     }
@@ -158,7 +159,7 @@ fn write_hooks(text: &mut String, step: &Step, indent: &str) {
         }
         Kernel::Scan(k) => operand("operand", &k.operand),
         Kernel::Sort(k) => operand("operand", &k.operand),
-        Kernel::Pointwise(_) | Kernel::Loop(_) | Kernel::Branch(_) => {}
+        Kernel::Pointwise(_) | Kernel::Custom(_) | Kernel::Loop(_) | Kernel::Branch(_) => {}
     }
     let bodies: &[(&str, Option<&Body>)] = match &step.kernel {
         Kernel::Pointwise(k) => &[("body", Some(&k.body))],

@@ -158,6 +158,18 @@ impl<'a> Memory<'a> {
             Kernel::Scatter(kernel) => self.scatter(step, kernel),
             Kernel::Scan(kernel) => self.scan(step, kernel),
             Kernel::Sort(kernel) => self.sort(step, kernel),
+            Kernel::Custom(kernel) => {
+                let mut operands = Vec::with_capacity(kernel.operands.len());
+                for (read, shape) in &kernel.operands {
+                    let shape = shape.eval(self.bindings)?;
+                    operands.push(Array { shape, ..self.get(step.reads[*read])? });
+                }
+                let shape = kernel.op.ty.shape.eval(self.bindings)?;
+                let operands: Vec<&Array> = operands.iter().collect();
+                let result = self.apply_one(kernel.op.clone(), &operands, kernel.op.ty.dtype, &shape)?;
+                self.put(step.writes[0], result);
+                Ok(())
+            }
             Kernel::Loop(kernel) => {
                 let mut state = step.reads.iter().map(|&r| self.get(r)).collect::<Result<Vec<_>, _>>()?;
                 while self.nested(&kernel.condition, &state)?.0[0].as_ints()? == [1] {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Ops through which nothing is differentiated: they have no float operand, or keep none of what a gradient needs.
-const WITHOUT_GRADIENT: [&str; 10] = [
+const WITHOUT_GRADIENT: [&str; 11] = [
     "input",
     "parameter",
     "variable",
@@ -21,6 +21,7 @@ const WITHOUT_GRADIENT: [&str; 10] = [
     "compare",
     "while",
     "detach",
+    "custom",
 ];
 
 #[test]

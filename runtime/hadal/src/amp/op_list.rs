@@ -58,6 +58,7 @@ pub fn precision(op: &Op) -> Precision {
         Op::DynamicSlice(_) | Op::DynamicUpdate(_) | Op::Sort(_) | Op::TopK(_) | Op::Window(_) => Follow,
         Op::Project(_) | Op::While(_) | Op::If(_) | Op::Checkpoint(_) | Op::CustomGradient(_) => Follow,
         Op::Barrier(_) | Op::Detach(_) => Follow,
+        Op::Custom(_) => Single,
         Op::Relu(_) | Op::Gelu(_) | Op::Sigmoid(_) | Op::Silu(_) | Op::Dropout(_) | Op::Rope(_) => Follow,
         Op::QuantizeLinear(_) | Op::DequantizeLinear(_) => Follow,
     }

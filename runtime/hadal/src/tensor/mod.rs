@@ -21,6 +21,7 @@ mod arithmetic;
 mod build;
 mod contraction;
 mod create;
+mod custom;
 mod display;
 mod einsum;
 mod flush;
@@ -36,6 +37,7 @@ mod reduction;
 
 pub use arithmetic::Operand;
 pub use contraction::{ConvOptions, ConvTransposeOptions};
+pub use custom::CustomKernel;
 pub use flush::{flush, flush_async};
 pub use index::{Ellipsis, Index, IntoIndices, NewAxis};
 pub use pool::PoolOptions;

@@ -23,7 +23,7 @@ use hadal_graph::{DType, Graph, GraphError, HostTensor, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Ops without a gradient case, each with the reason.
-pub const NOT_DIFFERENTIABLE: [(&str, &str); 14] = [
+pub const NOT_DIFFERENTIABLE: [(&str, &str); 15] = [
     ("input", "a leaf: differentiation ends here"),
     ("parameter", "a leaf: differentiation ends here"),
     ("variable", "a leaf: differentiation ends here"),
@@ -39,6 +39,7 @@ pub const NOT_DIFFERENTIABLE: [(&str, &str); 14] = [
         "quantize_linear",
         "its result is an integer; what trains through it states a straight-through estimator",
     ),
+    ("custom", "nobody can tell what its kernel computes: `custom_gradient` states its gradient"),
     ("detach", "is there to let no gradient through"),
     ("while", "the states of a loop are not kept; its error names what to do instead"),
 ];

@@ -103,7 +103,7 @@ fn hooks(step: &mut Step) -> Vec<&mut PointwiseProgram> {
         Kernel::Scatter(k) => vec![&mut k.index.program, &mut k.update.program],
         Kernel::Scan(k) => vec![&mut k.operand.program, &mut k.epilogue.program],
         Kernel::Sort(k) => vec![&mut k.operand.program],
-        Kernel::Loop(_) | Kernel::Branch(_) => Vec::new(),
+        Kernel::Custom(_) | Kernel::Loop(_) | Kernel::Branch(_) => Vec::new(),
     }
 }
 

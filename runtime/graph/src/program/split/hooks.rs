@@ -76,7 +76,7 @@ impl<'k> Hooks<'k> {
                         .push(Hook { groups: &[0, 1], map: Map::Store { target, address, indirect: false } });
                 }
             }
-            Kernel::Loop(_) | Kernel::Branch(_) => return None,
+            Kernel::Custom(_) | Kernel::Loop(_) | Kernel::Branch(_) => return None,
         }
         Some(hooks)
     }
@@ -125,7 +125,7 @@ fn groups(kernel: &Kernel) -> Option<Vec<Vec<Dim>>> {
         Kernel::Scatter(k) => vec![k.outer.0.clone(), one(&k.updates), k.inner.0.clone(), one(&k.extent)],
         Kernel::Scan(k) => vec![k.outer.0.clone(), one(&k.length)],
         Kernel::Sort(k) => vec![k.outer.0.clone(), one(&k.length)],
-        Kernel::Loop(_) | Kernel::Branch(_) => return None,
+        Kernel::Custom(_) | Kernel::Loop(_) | Kernel::Branch(_) => return None,
     })
 }
 

@@ -150,6 +150,27 @@ fn hooks(program: &Program, step: &Step, sizes: &Bindings, stored: &mut BTreeSet
             }
             Ok(())
         }
+        Kernel::Custom(kernel) => {
+            for (read, shape) in &kernel.operands {
+                let id = step.reads.get(*read).ok_or_else(|| {
+                    format!("an operand is read {read}, but the step has {}", step.reads.len())
+                })?;
+                let value = &program.values[*id];
+                ensure(
+                    crate::op::custom::is_plain(value.dtype) && value.elements() == shape.elements(),
+                    || {
+                        format!(
+                            "an operand of shape {shape} is {id}, which is {}{}",
+                            value.dtype, value.shape
+                        )
+                    },
+                )?;
+                ensure(step.writes.iter().all(|&w| program.storage(w) != program.storage(*id)), || {
+                    format!("{id} is written over while any element of it may be read")
+                })?;
+            }
+            direct(program, step, 0, kernel.op.ty.dtype, &kernel.op.ty.shape.elements(), stored)
+        }
         Kernel::Loop(_) | Kernel::Branch(_) => Ok(()),
     }
 }
