@@ -39,6 +39,7 @@ impl Coverage {
             "archetype/Scatter",
             "archetype/Scan",
             "archetype/Sort",
+            "archetype/Custom",
             "archetype/Control",
             "hook/pointwise",
             "hook/reduce prologue",

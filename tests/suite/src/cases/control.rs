@@ -1,4 +1,4 @@
-//! Loops and branches.
+//! Loops and branches, regions that say how they are differentiated, and kernels of a program's own.
 
 use super::input;
 use crate::Case;
@@ -63,6 +63,71 @@ pub(super) fn cases(cases: &mut Vec<Case>) -> Result<(), GraphError> {
             Ok(())
         })?;
         cases.push(case.with("predicate", HostTensor::scalar(DType::Bool, Scalar::Bool(taken))));
+    }
+    regions(cases)?;
+    custom(cases)
+}
+
+/// What only says how it is differentiated computes what it holds.
+fn regions(cases: &mut Vec<Case>) -> Result<(), GraphError> {
+    let region = |name: &str, inputs: &[&str]| -> Result<Graph, GraphError> {
+        let mut g = Graph::new(name);
+        let mut all = Vec::new();
+        for name in inputs {
+            all.push(g.input(name, DType::F32, [3, 5])?);
+        }
+        let product = g.mul(all[0], all[1])?;
+        let y = g.unary(UnaryOp::Tanh, product)?;
+        g.output("y", y);
+        Ok(g)
+    };
+    cases.push(Case::new("a checkpoint, and its region behind a barrier", &[], |g| {
+        let (x, w) = (input(g, "x", DType::F32, &[3, 5])?, input(g, "w", DType::F32, &[3, 5])?);
+        let inside = region("inside", &["x", "w"])?.into();
+        let once = g.apply_regions(Checkpoint.into(), &[x, w], vec![inside])?;
+        let sum = g.reduce_keep(ReduceOp::Sum, once, &[1])?;
+        let later = g.apply(Barrier, &[x, sum])?;
+        let again = g.mul(later, w)?;
+        let again = g.unary(UnaryOp::Tanh, again)?;
+        let scaled = g.mul(again, sum)?;
+        g.output("scaled", scaled);
+        Ok(())
+    })?);
+    cases.push(Case::new("a custom gradient of a detached tensor", &[], |g| {
+        let (x, w) = (input(g, "x", DType::F32, &[3, 5])?, input(g, "w", DType::F32, &[3, 5])?);
+        let held = g.apply(Detach, &[x])?;
+        let forward = region("forward", &["x", "w"])?.into();
+        let backward = region("backward", &["y", "d", "x", "w"])?.into();
+        let op = CustomGradient { wrt: vec![0] };
+        let y = g.apply_regions(op.into(), &[held, w], vec![forward, backward])?;
+        g.output("y", y);
+        Ok(())
+    })?);
+    Ok(())
+}
+
+/// The sum of an element and its mirror image in a row of another tensor.
+fn custom(cases: &mut Vec<Case>) -> Result<(), GraphError> {
+    let wgsl = "fn element(i: u32) -> f32 {
+        let columns = x0_extent(1u);
+        let column = i % columns;
+        return x0(i) + x1(columns - 1u - column);
+    }";
+    let host = HostElement::new(|x: &[CustomOperand<'_>], i: usize| {
+        let columns = x[0].shape[1];
+        x[0].values[i] + x[1].values[columns - 1 - i % columns]
+    });
+    for rows in [0, 3] {
+        cases.push(Case::new(format!("a kernel of one's own over {rows} rows"), &[], |g| {
+            let (x, row) = (input(g, "x", DType::F32, &[rows, 5])?, input(g, "row", DType::F32, &[5])?);
+            let sine = g.unary(UnaryOp::Sin, x)?;
+            let ty = g.ty(x).clone();
+            let (name, wgsl, host) = ("mirror".into(), wgsl.into(), Some(host.clone()));
+            let y = g.apply(Custom { name, ty, wgsl, host }, &[sine, row])?;
+            let z = g.mul(y, x)?;
+            g.output("z", z);
+            Ok(())
+        })?);
     }
     Ok(())
 }
