@@ -4,7 +4,7 @@
 //! without members, so that sizes and switches may stand among layers. A field of another type does not compile until it says
 //! `#[module(skip)]`: weights are never left out by accident.
 //!
-//! ```ignore
+//! ```text
 //! #[derive(Module)]
 //! struct Mlp {
 //!     hidden: Linear,

@@ -6,11 +6,12 @@ use super::{
 };
 use crate::Result;
 use crate::tensor::Tensor;
+use hadal_device::{MaybeSend, MaybeSync};
 use std::fmt;
 use std::sync::Arc;
 
-/// A module from one tensor to one.
-pub trait Layer: Module + Send + Sync {
+/// A module from one tensor to one. Threads may share it, but for a browser, which has one.
+pub trait Layer: Module + MaybeSend + MaybeSync {
     /// The result for `x`.
     #[track_caller]
     fn forward(&self, x: &Tensor) -> Result<Tensor>;
@@ -50,7 +51,10 @@ impl Sequential {
     }
 
     /// With one more function that has no parameters, such as an activation.
-    pub fn apply(self, f: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Sequential {
+    pub fn apply(
+        self,
+        f: impl Fn(&Tensor) -> Result<Tensor> + MaybeSend + MaybeSync + 'static,
+    ) -> Sequential {
         self.then(Function(f))
     }
 
@@ -97,7 +101,7 @@ impl<F> Module for Function<F> {
     fn members<'a>(&'a self, _: &mut dyn FnMut(Member<'a>)) {}
 }
 
-impl<F: Fn(&Tensor) -> Result<Tensor> + Send + Sync> Layer for Function<F> {
+impl<F: Fn(&Tensor) -> Result<Tensor> + MaybeSend + MaybeSync> Layer for Function<F> {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         (self.0)(x)
     }
