@@ -278,6 +278,13 @@ fn reduction(cases: &mut Vec<Case>) {
             };
             b.g.apply(window, &[x])
         });
+        case(cases, format!("window {op:?} side by side"), |b| {
+            let x = b.x(&[2, 7, 4]);
+            let size = vec![1, 3, 2];
+            let (stride, zeros) = (size.clone(), vec![0; 3]);
+            let window = Window { op, size, stride, dilation: vec![1; 3], low: zeros.clone(), high: zeros };
+            b.g.apply(window, &[x])
+        });
     }
 }
 

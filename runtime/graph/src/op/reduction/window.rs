@@ -16,7 +16,7 @@ use crate::op::{Infer, Operator, Types, check_equal, one};
 use crate::op::{Pad, Slice};
 use crate::program::{CompareOp, ReduceOp};
 use crate::reference::{Array, Coordinates, Evaluate, Values, strides};
-use crate::{Dim, Shape, TensorType};
+use crate::{DType, Dim, Shape, TensorType};
 use serde::{Deserialize, Serialize};
 
 /// Reduction over sliding windows, one entry for each axis in every list.
@@ -92,6 +92,10 @@ impl Operator for Window {
         let g = &mut *cx.graph;
         if self.op == ReduceOp::Sum {
             return Ok(vec![Some(self.sum_gradient(g, &ty, d)?)]);
+        }
+        if self.op != ReduceOp::Product && self.lie_side_by_side() {
+            let by = if self.op == ReduceOp::Max { ReduceOp::ArgMax } else { ReduceOp::ArgMin };
+            return Ok(vec![Some(self.extreme_gradient(g, &ty, x, d, by)?)]);
         }
         let places = self.places(&ty, g.shape(y));
         // What lies under each element of the window, for all windows at once.
@@ -176,6 +180,59 @@ impl Window {
             });
         }
         places
+    }
+
+    /// Whether no element is in two windows, and none is padding.
+    fn lie_side_by_side(&self) -> bool {
+        let unpadded = self.low.iter().chain(&self.high).all(|&n| n == 0);
+        unpadded && self.stride == self.size && self.dilation.iter().all(|&n| n == 1)
+    }
+
+    /// Of windows side by side, each element is the extreme of its one window or gets nothing: windows become rows, in which `by` finds it.
+    fn extreme_gradient(
+        &self,
+        g: &mut Graph,
+        ty: &TensorType,
+        x: NodeId,
+        d: NodeId,
+        by: ReduceOp,
+    ) -> Result<NodeId, GraphError> {
+        let windows = g.shape(d).clone();
+        let rank = windows.rank();
+        // [w0, s0, w1, s1, ..] without sizes of 1, and where each of the axes [w0, w1, .., s0, s1, ..] lies in it.
+        let (mut split, mut outer, mut inner) = (Vec::new(), Vec::new(), Vec::new());
+        for axis in 0..rank {
+            outer.push(split.len());
+            split.push(windows[axis].clone());
+            if self.size[axis] > 1 {
+                inner.push(split.len());
+                split.push(self.size[axis].into());
+            }
+        }
+        let order: Vec<usize> = outer.into_iter().chain(inner).collect();
+        let count: usize = self.size.iter().product();
+        let covered: Shape = (0..rank).map(|a| &windows[a] * self.size[a]).collect();
+        let rows: Shape = windows.iter().cloned().chain([count.into()]).collect();
+        let (starts, steps) = (vec![Dim::ZERO; rank], vec![1; rank]);
+        let slice = Slice { starts: starts.clone(), extents: covered.0.clone(), steps: steps.clone() };
+        let inside = if covered == ty.shape { x } else { g.apply(slice, &[x])? };
+        let inside = g.reshape(inside, Shape(split))?;
+        let inside = g.transpose(inside, &order)?;
+        let turned = g.shape(inside).clone();
+        let inside = g.reshape(inside, rows.clone())?;
+        let place = g.reduce(by, inside, &[rank])?;
+        let place = g.cast(place, DType::I32)?;
+        let place = g.unsqueeze(place, rank)?;
+        let number = g.iota(rows, rank, DType::I32)?;
+        let wins = g.compare(CompareOp::Eq, number, place)?;
+        let (given, zero) = (g.unsqueeze(d, rank)?, g.scalar(0.0, ty.dtype)?);
+        let gradient = g.select(wins, given, zero)?;
+        let gradient = g.reshape(gradient, turned)?;
+        let mut back = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(to, &from)| back[from] = to);
+        let gradient = g.transpose(gradient, &back)?;
+        let gradient = g.reshape(gradient, covered.clone())?;
+        if covered == ty.shape { Ok(gradient) } else { unslice(g, gradient, &starts, &steps, &ty.shape) }
     }
 
     /// Each element gets the sum of the gradients of the windows over it: a window sum itself.
