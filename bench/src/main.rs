@@ -6,6 +6,7 @@
 mod matmul;
 mod minilm;
 mod timing;
+mod train;
 
 use clap::{Parser, Subcommand};
 
@@ -30,6 +31,20 @@ enum What {
         #[arg(long, default_value_t = 15)]
         rounds: usize,
     },
+    /// Steps of training with Adam on batches of 128 images: prints the median as one JSON line.
+    Train {
+        /// `mlp` (784-256-10) or `lenet`.
+        model: String,
+        /// Where Hadal runs.
+        #[arg(long, default_value = "cpu")]
+        backend: String,
+        /// Timed steps, after three that are not counted.
+        #[arg(long, default_value_t = 200)]
+        steps: usize,
+        /// Record every step anew instead of tracing one.
+        #[arg(long)]
+        eager: bool,
+    },
     /// all-MiniLM-L6-v2 on random tokens: prints the times of each round as one JSON line.
     Minilm {
         /// The folder with `model.safetensors` and `config.json`.
@@ -53,6 +68,7 @@ enum What {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         What::Matmul { n, backend, rounds } => matmul::run(n, &backend, rounds),
+        What::Train { model, backend, steps, eager } => train::run(&model, &backend, steps, eager),
         What::Minilm { model, backend, batch, tokens, runs } => minilm::run(&model, &backend, batch, tokens, runs),
     }
 }

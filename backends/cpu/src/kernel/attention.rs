@@ -4,7 +4,7 @@
 //! weighted sum of values. A block of keys whose scores exceed the maximum rescales what is there (Dao et al., "FlashAttention", 2022). Memory
 //! is a tile of scores per worker, whatever the number of keys.
 
-use super::contract::{Axes, Gemm, Side, Strides};
+use super::contract::{Axes, Gemm, Scratch, Side, Strides};
 use super::{Prepared, Run, compile_body, compile_operand};
 use crate::eval::{Compiled, Frame, Stepped, map};
 use crate::math;
@@ -104,7 +104,7 @@ struct State<T> {
     /// Largest score and sum of exponentials of each query.
     max: Vec<T>,
     sum: Vec<T>,
-    frames: [Frame; 3],
+    sides: [Scratch; 3],
     mask_frame: Option<Frame>,
     epilogue: Frame,
 }
@@ -171,7 +171,7 @@ impl<T: Score> AttentionPlan<T> {
             result: Vec::new(),
             max: Vec::new(),
             sum: Vec::new(),
-            frames: [self.q.frame(), self.k.frame(), self.v.frame()],
+            sides: [self.q.scratch(), self.k.scratch(), self.v.scratch()],
             mask_frame: self.mask.as_ref().map(|m| Frame::new(&m.program)),
             epilogue: Frame::new(&self.epilogue),
         }
@@ -184,8 +184,7 @@ impl<T: Score> AttentionPlan<T> {
 
     /// Queries `q0..q0 + tq` of one batch. Safety: as [`Prepared::run`]; no other worker has this tile.
     unsafe fn tile(&self, run: &Run<'_>, state: &mut State<T>, batch: usize, (q0, tq): (usize, usize)) {
-        let State { q, k, v, scores, mask, result, max, sum, frames: [q_frame, k_frame, v_frame], .. } =
-            state;
+        let State { q, k, v, scores, mask, result, max, sum, sides: [q_side, k_side, v_side], .. } = state;
         result.clear();
         result.resize(tq * self.value_dim, T::default());
         max.clear();
@@ -195,11 +194,11 @@ impl<T: Score> AttentionPlan<T> {
         // SAFETY: for all blocks below: they lie within their matrices, and scratch is as large.
         unsafe {
             let (d, dv) = (self.head_dim, self.value_dim);
-            let q = block(&self.q, q_frame, run, batch, (q0, tq), d, q);
+            let q = block(&self.q, q_side, run, batch, (q0, tq), d, q);
             let last = self.visible(q0 + tq - 1);
             for k0 in (0..last).step_by(KEYS) {
                 let tk = KEYS.min(last - k0);
-                let (k, ks) = block(&self.k, k_frame, run, batch, (k0, tk), d, k);
+                let (k, ks) = block(&self.k, k_side, run, batch, (k0, tk), d, k);
                 let transposed = Strides { row: ks.column, column: ks.row };
                 let s = Strides { row: tk as isize, column: 1 };
                 T::gemm((tq, tk, d), (scores.as_mut_ptr(), s), false, q, (k, transposed), 1);
@@ -237,7 +236,7 @@ impl<T: Score> AttentionPlan<T> {
                         max[i] = highest;
                     }
                 }
-                let v = block(&self.v, v_frame, run, batch, (k0, tk), dv, v);
+                let v = block(&self.v, v_side, run, batch, (k0, tk), dv, v);
                 let r = Strides { row: dv as isize, column: 1 };
                 T::gemm((tq, dv, tk), (result.as_mut_ptr(), r), true, (scores.as_ptr(), s), v, 1);
             }
@@ -275,7 +274,7 @@ impl<T: Score> AttentionPlan<T> {
 /// Rows of an operand, in memory or evaluated. Safety: the rows exist.
 unsafe fn block<T: Gemm>(
     side: &Side,
-    frame: &mut Frame,
+    own: &mut Scratch,
     run: &Run<'_>,
     batch: usize,
     rows: (usize, usize),
@@ -289,7 +288,7 @@ unsafe fn block<T: Gemm>(
         }
         scratch.resize(rows.1 * columns, T::default());
         let out = scratch.as_mut_ptr();
-        let strides = side.pack(frame, run.operands, batch, rows, (0, columns), out);
+        let strides = side.pack(own, run.operands, batch, rows, (0, columns), out);
         (out.cast_const(), strides)
     }
 }
@@ -409,8 +408,8 @@ impl<T: Score> Prepared for AttentionPlan<T> {
                 let (batch, q0) = (task / tiles, task % tiles * size);
                 // SAFETY: the run's promise; tiles are disjoint.
                 unsafe { self.tile(run, state, batch, (q0, size.min(self.queries - q0))) };
-                let frames = state.frames.iter().chain(&state.mask_frame).chain([&state.epilogue]);
-                if { frames }.any(Frame::fault) {
+                let mut frames = state.mask_frame.iter().chain([&state.epilogue]);
+                if state.sides.iter().any(Scratch::fault) || frames.any(Frame::fault) {
                     fault.store(true, Ordering::Relaxed);
                 }
             },

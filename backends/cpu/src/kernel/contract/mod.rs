@@ -7,9 +7,10 @@
 mod exact;
 mod gemm;
 mod side;
+mod windowed;
 
 pub(crate) use gemm::{Gemm, Strides};
-pub(crate) use side::{Axes, Side};
+pub(crate) use side::{Axes, Scratch, Side};
 
 use super::{Prepared, Run, compile_body};
 use crate::eval::map::{self, Map, merge};
@@ -180,7 +181,7 @@ impl<T: Gemm + Exact> ContractPlan<T> {
                         let out = state.a.as_mut_ptr();
                         (
                             out.cast_const(),
-                            self.a.pack(&mut state.a_frame, run.operands, batch, m, (k0, tk), out),
+                            self.a.pack(&mut state.a_scratch, run.operands, batch, m, (k0, tk), out),
                         )
                     }
                 };
@@ -191,7 +192,7 @@ impl<T: Gemm + Exact> ContractPlan<T> {
                         let out = state.b.as_mut_ptr();
                         (
                             out.cast_const(),
-                            self.b.pack(&mut state.b_frame, run.operands, batch, (k0, tk), n, out),
+                            self.b.pack(&mut state.b_scratch, run.operands, batch, (k0, tk), n, out),
                         )
                     }
                 };
@@ -229,8 +230,8 @@ struct State<T> {
     integers: Vec<i32>,
     a: Vec<T>,
     b: Vec<T>,
-    a_frame: Frame,
-    b_frame: Frame,
+    a_scratch: Scratch,
+    b_scratch: Scratch,
     epilogue: Frame,
 }
 
@@ -284,8 +285,8 @@ impl<T: Gemm + Exact> Prepared for ContractPlan<T> {
             integers: Vec::new(),
             a: Vec::new(),
             b: Vec::new(),
-            a_frame: self.a.frame(),
-            b_frame: self.b.frame(),
+            a_scratch: self.a.scratch(),
+            b_scratch: self.b.scratch(),
             epilogue: Frame::new(&self.epilogue),
         };
         workers.run(self.batch * ms * ns, state, |state, task| {
@@ -293,7 +294,7 @@ impl<T: Gemm + Exact> Prepared for ContractPlan<T> {
             let (m, n) = ((m0, tm.min(self.m - m0)), (n0, tn.min(self.n - n0)));
             // SAFETY: the run's promise; tiles are disjoint.
             unsafe { self.tile_at(run, state, batch, m, n) };
-            if state.a_frame.fault() || state.b_frame.fault() || state.epilogue.fault() {
+            if state.a_scratch.fault() || state.b_scratch.fault() || state.epilogue.fault() {
                 fault.store(true, Ordering::Relaxed);
             }
         });

@@ -1,6 +1,7 @@
 //! An operand of a contraction: a strided matrix in memory where it is one, otherwise evaluated block by block.
 
 use super::gemm::Strides;
+use super::windowed::{Lines, Windowed};
 use crate::eval::map::{self, Map, merge};
 use crate::eval::{Compiled, Frame, Operands, Stepped};
 use crate::kernel::compile_operand;
@@ -15,6 +16,7 @@ pub(crate) struct Side {
     columns: usize,
     batch: Vec<usize>,
     plain: Option<Plain>,
+    windowed: Option<Windowed>,
     program: Compiled,
     /// Whether the program walks columns outermost, because memory is contiguous along rows.
     transposed: bool,
@@ -22,6 +24,19 @@ pub(crate) struct Side {
     convert: Option<Loop1>,
     /// Bytes of a lane of the operand.
     lane: usize,
+}
+
+/// Scratch of one worker.
+pub(crate) struct Scratch {
+    frame: Frame,
+    lines: Lines,
+}
+
+impl Scratch {
+    /// Whether an index was out of range.
+    pub(crate) fn fault(&self) -> bool {
+        self.frame.fault()
+    }
 }
 
 /// A matrix that lies in memory with one stride for rows and one for columns.
@@ -66,6 +81,7 @@ impl Side {
             rows,
             columns,
             batch: axes.batch.to_vec(),
+            windowed: Windowed::new(operand, axes, dtype, step)?,
             plain,
             program,
             transposed,
@@ -79,9 +95,9 @@ impl Side {
         self.plain.is_some()
     }
 
-    /// A frame for evaluation.
-    pub(crate) fn frame(&self) -> Frame {
-        Frame::new(&self.program)
+    /// Scratch of one worker for [`Side::pack`].
+    pub(crate) fn scratch(&self) -> Scratch {
+        Scratch { frame: Frame::new(&self.program), lines: Lines::default() }
     }
 
     /// The matrix in memory, if it is plain: address of element (row, column) of matrix `batch`, and strides.
@@ -107,15 +123,22 @@ impl Side {
     /// Evaluates a block of matrix `batch` into `out`, returning its strides there.
     ///
     /// Safety: as [`Compiled::eval`]; the block lies within the matrix; `out` holds as many lanes of `T` as the block.
-    pub(crate) unsafe fn pack<T>(
+    pub(crate) unsafe fn pack<T: Copy + Default>(
         &self,
-        frame: &mut Frame,
+        scratch: &mut Scratch,
         operands: &Operands,
         batch: usize,
         (row, rows): (usize, usize),
         (column, columns): (usize, usize),
         out: *mut T,
     ) -> Strides {
+        if let Some(windowed) = &self.windowed {
+            // SAFETY: the caller's promise.
+            return unsafe {
+                windowed.pack(&mut scratch.lines, operands, batch, (row, rows), (column, columns), out)
+            };
+        }
+        let frame = &mut scratch.frame;
         let matrix = batch * self.rows * self.columns;
         let ((outer, outers), (inner, inners), width, strides) = if self.transposed {
             ((column, columns), (row, rows), self.rows, Strides { row: 1, column: rows as isize })
