@@ -44,6 +44,9 @@ enum What {
         /// Record every step anew instead of tracing one.
         #[arg(long)]
         eager: bool,
+        /// Print the steps of the plan.
+        #[arg(long)]
+        plan: bool,
     },
     /// all-MiniLM-L6-v2 on random tokens: prints the times of each round as one JSON line.
     Minilm {
@@ -68,7 +71,7 @@ enum What {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         What::Matmul { n, backend, rounds } => matmul::run(n, &backend, rounds),
-        What::Train { model, backend, steps, eager } => train::run(&model, &backend, steps, eager),
+        What::Train { model, backend, steps, eager, plan } => train::run(&model, &backend, steps, eager, plan),
         What::Minilm { model, backend, batch, tokens, runs } => minilm::run(&model, &backend, batch, tokens, runs),
     }
 }

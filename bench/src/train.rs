@@ -45,7 +45,7 @@ impl Scores for LeNet {
     }
 }
 
-pub fn run(model: &str, backend: &str, steps: usize, eager: bool) -> anyhow::Result<()> {
+pub fn run(model: &str, backend: &str, steps: usize, eager: bool, plan: bool) -> anyhow::Result<()> {
     let device = Device::open(backend)?;
     let scope = Scope::random(&device, 0);
     let model: Box<dyn Scores> = match model {
@@ -86,6 +86,11 @@ pub fn run(model: &str, backend: &str, steps: usize, eager: bool) -> anyhow::Res
         })?;
         if i >= 3 {
             times.push(took);
+        }
+    }
+    if plan && let Some(plan) = traced.plan() {
+        for step in plan?.steps {
+            eprintln!("{:>12} flop {:>12} B  {:24} {:?} {}", step.flops, step.bytes, step.kernel, step.shape, step.label);
         }
     }
     let middle = median(&times);
