@@ -13,8 +13,23 @@ pub(super) struct PointwisePlan {
 /// Errors: as [`Compiled::new`].
 pub(super) fn prepare(kernel: &Pointwise, step: &Stepped<'_>) -> Result<PointwisePlan, DeviceError> {
     let domain = crate::eval::map::extents(&kernel.domain, step.bindings)?;
-    Ok(PointwisePlan { body: compile_body(&kernel.body, &domain, None, &[], false, step)? })
+    let body = compile_body(&kernel.body, &domain, None, &[], false, step)?;
+    // Every row costs as much as dozens of elements, so rows are made of a longer axis where the innermost is short: each element is
+    // computed alone, and in any order.
+    if body.inner() < SHORT
+        && let Some(long) = domain.iter().rposition(|&extent| extent >= SHORT)
+    {
+        let order: Vec<usize> = (0..domain.len()).filter(|&axis| axis != long).chain([long]).collect();
+        let turned = compile_body(&kernel.body, &domain, Some(&order), &[], false, step)?;
+        if turned.inner() > body.inner() {
+            return Ok(PointwisePlan { body: turned });
+        }
+    }
+    Ok(PointwisePlan { body })
 }
+
+/// Rows of fewer elements are short.
+const SHORT: usize = 8;
 
 impl Prepared for PointwisePlan {
     fn variant(&self) -> &'static str {
