@@ -177,6 +177,8 @@ fn a_run_that_is_killed_again_and_again_ends_as_one_that_is_not() {
 #[test]
 fn mistakes_are_told() {
     let folder = prepare();
+    let listed = hadal(&folder, &["train"], &[]);
+    assert!(listed.succeeds().contains("fashion-mnist-mlp"), "{}", listed.out);
     hadal(&folder, &["train", "nonsense"], &[]).fails(1, "fashion-mnist-mlp");
     std::fs::write(folder.path().join("wrong.toml"), RECIPE.replace("batch_size = 25", "batch_size = 0"))
         .unwrap();
