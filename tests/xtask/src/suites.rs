@@ -84,6 +84,7 @@ pub(crate) fn all() -> &'static [Suite] {
                 Tests(&["hadal-suite"]),
             )
             .needs(&[Driver, Models]),
+            suite("train", "metrics, records, recipes", Tests(&["hadal-train"])),
             suite("cli", "the hadal command and these tasks", Tests(&["hadal-cli", "xtask"]))
                 .needs(&[Driver, Models]),
             suite(

@@ -4,7 +4,10 @@ use super::Recipe;
 use crate::{Result, TrainError};
 
 /// Names of the built-in recipes, with their text.
-pub const BUILTIN: &[(&str, &str)] = &[("fashion-mnist-mlp", include_str!("fashion-mnist-mlp.toml"))];
+pub const BUILTIN: &[(&str, &str)] = &[
+    ("fashion-mnist-mlp", include_str!("fashion-mnist-mlp.toml")),
+    ("fashion-mnist-cnn", include_str!("fashion-mnist-cnn.toml")),
+];
 
 impl Recipe {
     /// A built-in recipe. Errors: `Recipe`, with the names that there are.

@@ -52,6 +52,16 @@ pub enum ModelSpec {
         #[serde(default)]
         dropout: f64,
     },
+    /// Convolutions of 3 × 3 with batch norm, ReLU and max-pooling, then linear layers.
+    Cnn {
+        /// Channels after each convolution.
+        channels: Vec<usize>,
+        /// Width of the hidden linear layer.
+        hidden: usize,
+        /// Probability of dropout before the last layer.
+        #[serde(default)]
+        dropout: f64,
+    },
 }
 
 /// Which optimizer.
