@@ -80,3 +80,8 @@ pub use region::{CustomBackward, checkpoint, custom_gradient, grad_of, value_and
 pub use tensor::node::no_grad;
 pub use tensor::{CustomKernel, Ellipsis, Key, KeySequence, NewAxis, Tensor, flush, flush_async};
 pub use variable::Variable;
+
+/// The first program of the README compiles and runs.
+#[cfg(all(doctest, feature = "cpu"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -5,7 +5,7 @@ use super::flush::materialise;
 use super::node::{Fresh, Source};
 use crate::device::Device;
 use crate::{Error, Result};
-use hadal_graph::{Bytes, DType, Element, HostTensor};
+use hadal_graph::{Bytes, Element, HostTensor};
 use std::panic::Location;
 
 impl Tensor {
@@ -39,7 +39,7 @@ impl Tensor {
     /// The elements of a boolean tensor. Errors: another dtype.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn to_bools(&self) -> Result<Vec<bool>> {
-        if self.dtype() != DType::Bool {
+        if self.dtype() != hadal_graph::DType::Bool {
             return Err(Error::argument(format!("the tensor holds {}, not bool", self.dtype())));
         }
         Ok(self.to_host()?.bytes().iter().map(|&b| b != 0).collect())
