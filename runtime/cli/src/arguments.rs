@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Train(Train),
     /// Evaluate a trained model on the test set of its recipe
     Eval(Eval),
+    /// Continue a text with a trained char-transformer
+    Generate(Generate),
     /// Make a page of the curves of a training run
     Report(Report),
     /// Fetch a model: a known name, or OWNER/NAME[@REVISION] on the Hugging Face hub
@@ -128,6 +130,24 @@ pub(crate) struct Eval {
     /// Write the predicted class of every test example, one a line
     #[arg(long, value_name = "FILE")]
     pub(crate) predictions: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    /// A checkpoint, or the folder of a run, of which the best one is taken
+    pub(crate) checkpoint: PathBuf,
+    /// What the text begins with
+    #[arg(long, short, default_value = "And God said")]
+    pub(crate) prompt: String,
+    /// Characters to write
+    #[arg(long, short, default_value_t = 400)]
+    pub(crate) count: usize,
+    /// 1 as the model has learnt, less for safer text, 0 for the likeliest
+    #[arg(long, short, default_value_t = 0.8)]
+    pub(crate) temperature: f64,
+    /// Another seed gives another text
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]

@@ -9,23 +9,23 @@ use hadal_train::Checkpoint;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// The checkpoint that a person names: a file, or the folder of a run, of which the best one is taken.
+pub(crate) fn checkpoint_of(given: &Path) -> Result<PathBuf> {
+    if !given.is_dir() {
+        return Ok(given.to_path_buf());
+    }
+    let mut found = ["best", "last"].map(|name| given.join(format!("{name}.safetensors"))).into_iter();
+    found.find(|path| path.exists()).with_context(|| {
+        format!("{} holds no checkpoint\n  hint: `hadal train --output DIR` writes them", given.display())
+    })
+}
 
 /// Runs the command.
 pub(crate) fn command(given: &Eval, global: &Global, out: &mut dyn Write) -> Result<ExitCode> {
-    let path = match given.checkpoint.is_dir() {
-        true => ["best", "last"]
-            .map(|name| given.checkpoint.join(format!("{name}.safetensors")))
-            .into_iter()
-            .find(|path| path.exists())
-            .with_context(|| {
-                format!(
-                    "{} holds no checkpoint\n  hint: `hadal train --output DIR` writes them",
-                    given.checkpoint.display()
-                )
-            })?,
-        false => given.checkpoint.clone(),
-    };
+    let path = checkpoint_of(&given.checkpoint)?;
     let checkpoint = Checkpoint::open(&path)?;
     let device = Device::open(&global.backend.clone().unwrap_or(Selector::Auto).to_string())?;
     let (mut lines, mut examples) = (String::new(), 0u64);

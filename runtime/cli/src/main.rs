@@ -1,7 +1,7 @@
 //! The `hadal` command.
 //!
 //! Every command is a file of its own: [`devices`], [`run`], [`inspect`], [`verify`], [`embed`], [`train`], [`eval`],
-//! [`report`], [`pull`], [`demo`]. Around them stand
+//! [`generate`], [`report`], [`pull`], [`demo`]. Around them stand
 //!
 //! - [`arguments`]: what a person may type;
 //! - [`failure`]: how an error looks — one line that says what is wrong, one that says what to do — and the exit code it gives;
@@ -20,6 +20,7 @@ mod embed;
 mod embedder;
 mod eval;
 mod failure;
+mod generate;
 mod home;
 mod inspect;
 mod load;
@@ -58,6 +59,7 @@ fn dispatch(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<ExitCo
         Command::Verify(given) => verify::command(given, global, out),
         Command::Train(given) => train::command(given, global, out),
         Command::Eval(given) => eval::command(given, global, out),
+        Command::Generate(given) => generate::command(given, global, out),
         Command::Report(given) => report::command(given, global, out),
         Command::Pull(given) => pull::command(given, global, out),
     }

@@ -75,6 +75,21 @@ pub trait Metric {
     fn take(&mut self) -> f64;
 }
 
+impl Metric for Box<dyn Metric> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+    fn direction(&self) -> Direction {
+        (**self).direction()
+    }
+    fn add(&mut self, examples: &Examples) -> Result<()> {
+        (**self).add(examples)
+    }
+    fn take(&mut self) -> f64 {
+        (**self).take()
+    }
+}
+
 /// The mean loss.
 #[derive(Clone, Debug, Default)]
 pub struct Loss {

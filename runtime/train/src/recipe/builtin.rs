@@ -7,6 +7,7 @@ use crate::{Result, TrainError};
 pub const BUILTIN: &[(&str, &str)] = &[
     ("fashion-mnist-mlp", include_str!("fashion-mnist-mlp.toml")),
     ("fashion-mnist-cnn", include_str!("fashion-mnist-cnn.toml")),
+    ("char-transformer", include_str!("char-transformer.toml")),
 ];
 
 impl Recipe {

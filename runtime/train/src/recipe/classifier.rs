@@ -15,8 +15,13 @@ pub struct Classifier {
 const PIXELS: (f64, f64) = (0.2860, 0.3530);
 
 impl Classifier {
-    /// A classifier with the model of a recipe. Errors: weights that do not fit.
-    pub fn new(spec: &ModelSpec, scope: &Scope, size: [usize; 2], classes: usize) -> Result<Classifier> {
+    /// A classifier with the model of a recipe. Errors: `Task` for a model of another kind; weights that do not fit.
+    pub fn new(
+        spec: &ModelSpec,
+        scope: &Scope,
+        size: [usize; 2],
+        classes: usize,
+    ) -> crate::Result<Classifier> {
         Ok(Classifier { model: image_model(spec, scope, size, classes)? })
     }
 

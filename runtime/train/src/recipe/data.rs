@@ -1,9 +1,10 @@
 //! The data of recipes.
 
 use super::{DataSpec, TrainingSpec};
-use crate::Result;
+use crate::{Result, TrainError};
 use hadal::HostTensor;
 use hadal_data::fashion_mnist::{self, Part};
+use hadal_data::text::{self, CharVocabulary, Windows};
 use hadal_data::{DataLoader, Dataset, Random, Sample, Subset, TensorDataset};
 
 /// Examples of a batch in evaluation, which keeps nothing for a backward pass.
@@ -40,7 +41,48 @@ pub(super) fn load(spec: &DataSpec, training: &TrainingSpec, shuffle_labels: boo
                 test: test(spec)?,
             })
         }
+        DataSpec::KingJames { context, held_out, .. } => {
+            if shuffle_labels {
+                return Err(TrainError::Task("a text has no labels to shuffle".into()));
+            }
+            let (rest, _) = text::hold_out(&tokens(spec)?, *held_out)?;
+            let (train, valid) = text::hold_out(&rest, *held_out)?;
+            Ok(Data {
+                train: DataLoader::builder(Windows::new(train, *context, *context)?)
+                    .batch_size(training.batch_size)
+                    .shuffle(training.seed)
+                    .drop_last(true)
+                    .build()?,
+                valid: DataLoader::builder(Windows::new(valid, *context, *context)?)
+                    .batch_size(training.batch_size)
+                    .build()?,
+                test: test(spec)?,
+            })
+        }
     }
+}
+
+/// The text as numbers. Errors: `Missing`; `Text` for a character that the model does not know.
+fn tokens(spec: &DataSpec) -> Result<HostTensor> {
+    let text = text::king_james()?;
+    let vocabulary = match spec {
+        DataSpec::KingJames { characters, .. } if !characters.is_empty() => {
+            CharVocabulary::from_characters(characters.chars())
+        }
+        _ => CharVocabulary::of(&text),
+    };
+    Ok(vocabulary.encode(&text)?)
+}
+
+/// The specification with what only the data know.
+pub(super) fn completed(spec: &DataSpec) -> Result<DataSpec> {
+    let mut spec = spec.clone();
+    if let DataSpec::KingJames { characters, .. } = &mut spec
+        && characters.is_empty()
+    {
+        *characters = CharVocabulary::of(&text::king_james()?).characters().iter().collect();
+    }
+    Ok(spec)
 }
 
 /// The test part alone.
@@ -48,6 +90,10 @@ pub(super) fn test(spec: &DataSpec) -> Result<DataLoader> {
     match spec {
         DataSpec::FashionMnist { .. } => {
             Ok(DataLoader::builder(fashion_mnist::load(Part::Test)?).batch_size(EVALUATION).build()?)
+        }
+        DataSpec::KingJames { context, held_out, .. } => {
+            let (_, test) = text::hold_out(&tokens(spec)?, *held_out)?;
+            Ok(DataLoader::builder(Windows::new(test, *context, *context)?).batch_size(32).build()?)
         }
     }
 }

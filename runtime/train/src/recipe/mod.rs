@@ -11,12 +11,16 @@
 mod builtin;
 mod classifier;
 mod data;
+mod generate;
+mod language_model;
 mod model;
 mod run;
 mod spec;
 
 pub use builtin::BUILTIN;
 pub use classifier::Classifier;
+pub use generate::{Sampling, generate};
+pub use language_model::LanguageModel;
 pub use run::{Given, Trained, evaluate, train};
 pub use spec::{
     DataSpec, ModelSpec, OptimizerKind, OptimizerSpec, Recipe, ScheduleKind, ScheduleSpec, TrainingSpec,

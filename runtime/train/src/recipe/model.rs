@@ -1,6 +1,7 @@
 //! The models of recipes.
 
 use super::ModelSpec;
+use crate::TrainError;
 use hadal::nn::{BatchNorm2d, BatchNormOptions, Conv2d, Dropout, Linear, MaxPool2d, Module, Scope};
 use hadal::tensor::{ConvOptions, PoolOptions};
 use hadal::{Result, Tensor};
@@ -17,13 +18,16 @@ pub(super) fn image_model(
     scope: &Scope,
     size: [usize; 2],
     classes: usize,
-) -> Result<Box<dyn Scores>> {
+) -> crate::Result<Box<dyn Scores>> {
     match spec {
         ModelSpec::Mlp { hidden, dropout } => {
             Ok(Box::new(Mlp::new(scope, size[0] * size[1], hidden, classes, *dropout)?))
         }
         ModelSpec::Cnn { channels, hidden, dropout } => {
             Ok(Box::new(Cnn::new(scope, size, channels, *hidden, classes, *dropout)?))
+        }
+        ModelSpec::Transformer { .. } => {
+            Err(TrainError::Task("images are learnt by a model of kind `mlp` or `cnn`".into()))
         }
     }
 }

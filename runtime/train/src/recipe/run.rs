@@ -1,10 +1,10 @@
 //! From a recipe to a trained model.
 
 use super::data::{self, Data};
-use super::{Classifier, OptimizerKind, Recipe, ScheduleKind};
+use super::{Classifier, DataSpec, LanguageModel, OptimizerKind, Recipe, ScheduleKind};
 use crate::{
     Accuracy, Callback, Checkpoint, Direction, EarlyStopping, Evaluator, History, Loss, Metric, Options,
-    Result, Task, TrainError, Trainer,
+    Perplexity, Result, Task, TrainError, Trainer,
 };
 use hadal::Device;
 use hadal::nn::Scope;
@@ -48,6 +48,7 @@ const CLASSES: usize = 10;
 ///
 /// Errors: data that is not there; an output folder that holds another run; those of training.
 pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callback) -> Result<Trained> {
+    let recipe = &Recipe { data: data::completed(&recipe.data)?, ..recipe.clone() };
     let last = given.output.as_ref().map(|folder| folder.join("last.safetensors"));
     let checkpoint = match &last {
         Some(path) if path.exists() => {
@@ -75,8 +76,8 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
     };
     let Data { train, valid, test } = data::load(&recipe.data, &recipe.training, given.shuffle_labels)?;
     let scope = Scope::random(device, recipe.training.seed);
-    let task = Classifier::new(&recipe.model, &scope, SIZE, CLASSES)?;
-    let optimizer = optimizer(recipe, &task)?;
+    let task = &*task(recipe, &scope)?;
+    let optimizer = optimizer(recipe, task)?;
     let options = Options {
         epochs: recipe.training.epochs,
         clip_norm: recipe.training.clip_norm,
@@ -87,10 +88,10 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
         best: ("loss".into(), Direction::Lower),
     };
     let steps = recipe.training.epochs as usize * train.batches_per_epoch();
-    let mut trainer = Trainer::new(&task, &*optimizer, schedule(recipe, steps), options)?
-        .metric(Loss::default())
-        .metric(Accuracy::default())
-        .callback(watch);
+    let mut trainer = Trainer::new(task, &*optimizer, schedule(recipe, steps), options)?.callback(watch);
+    for metric in metrics(recipe) {
+        trainer = trainer.metric(metric);
+    }
     if let Some(patience) = recipe.training.patience {
         trainer = trainer.callback(EarlyStopping::new("loss", Direction::Lower, patience));
     }
@@ -104,7 +105,7 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
     {
         task.module().load_state_dict(&Checkpoint::open(best)?.model(device))?;
     }
-    let test = measure(&task, device, &test)?;
+    let test = measure(recipe, task, device, &test)?;
     Ok(Trained { steps: outcome.steps, history: outcome.history, test })
 }
 
@@ -118,25 +119,42 @@ pub fn evaluate(
 ) -> Result<Vec<(&'static str, f64)>> {
     let recipe = Recipe::from_toml(checkpoint.recipe(), "in the checkpoint")?;
     let scope = Scope::weights(&checkpoint.model(device));
-    let task = Classifier::new(&recipe.model, &scope, SIZE, CLASSES)?;
-    let mut metrics = metrics();
-    Evaluator::new(&task, device).run(&data::test(&recipe.data)?, |examples| {
-        examples.predictions()?.try_for_each(&mut each)?;
+    let task = task(&recipe, &scope)?;
+    let mut metrics = metrics(&recipe);
+    Evaluator::new(&*task, device).run(&data::test(&recipe.data)?, |examples| {
+        if !examples.targets.is_empty() {
+            examples.predictions()?.try_for_each(&mut each)?;
+        }
         metrics.iter_mut().try_for_each(|metric| metric.add(examples))
     })?;
     Ok(metrics.iter_mut().map(|metric| (metric.name(), metric.take())).collect())
 }
 
-fn metrics() -> [Box<dyn Metric>; 2] {
-    [Box::new(Loss::default()), Box::new(Accuracy::default())]
+/// What learns, as the recipe says. Errors: `Task` for a model that does not fit the data.
+fn task(recipe: &Recipe, scope: &Scope) -> Result<Box<dyn Task>> {
+    Ok(match &recipe.data {
+        DataSpec::FashionMnist { .. } => Box::new(Classifier::new(&recipe.model, scope, SIZE, CLASSES)?),
+        DataSpec::KingJames { characters, .. } => {
+            Box::new(LanguageModel::new(&recipe.model, scope, characters.chars().count())?)
+        }
+    })
+}
+
+fn metrics(recipe: &Recipe) -> [Box<dyn Metric>; 2] {
+    let second: Box<dyn Metric> = match &recipe.data {
+        DataSpec::FashionMnist { .. } => Box::new(Accuracy::default()),
+        DataSpec::KingJames { .. } => Box::new(Perplexity::default()),
+    };
+    [Box::new(Loss::default()), second]
 }
 
 fn measure(
+    recipe: &Recipe,
     task: &dyn Task,
     device: &Device,
     data: &hadal_data::DataLoader,
 ) -> Result<Vec<(&'static str, f64)>> {
-    let mut metrics = metrics();
+    let mut metrics = metrics(recipe);
     Evaluator::new(task, device)
         .run(data, |examples| metrics.iter_mut().try_for_each(|metric| metric.add(examples)))?;
     Ok(metrics.iter_mut().map(|metric| (metric.name(), metric.take())).collect())

@@ -34,6 +34,21 @@ pub enum DataSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<usize>,
     },
+    /// The King James Bible, character by character.
+    KingJames {
+        /// Characters of a window.
+        context: usize,
+        /// The share at the end that is the test set, and as much before it that chooses the best epoch.
+        #[serde(default = "default_share")]
+        held_out: f64,
+        /// The characters that the model knows, filled in when it is trained.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        characters: String,
+    },
+}
+
+fn default_share() -> f64 {
+    0.05
 }
 
 fn default_held_out() -> usize {
@@ -59,6 +74,18 @@ pub enum ModelSpec {
         /// Width of the hidden linear layer.
         hidden: usize,
         /// Probability of dropout before the last layer.
+        #[serde(default)]
+        dropout: f64,
+    },
+    /// A decoder-only transformer with rotary positions.
+    Transformer {
+        /// Width of hidden states; feed-forward blocks are four times as wide.
+        width: usize,
+        /// Heads of attention.
+        heads: usize,
+        /// Layers.
+        layers: usize,
+        /// Probability of dropout.
         #[serde(default)]
         dropout: f64,
     },
