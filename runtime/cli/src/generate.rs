@@ -23,17 +23,16 @@ pub(crate) fn command(given: &Generate, global: &Global, out: &mut dyn Write) ->
         seed: given.seed,
     };
     let mut text = given.prompt.clone();
-    if !global.json {
-        write!(out, "{text}")?;
-    }
+    let mut shown = 0;
     generate(&checkpoint, &device, &sampling, |character| {
         text.push(character);
         if global.json {
             return Ok(());
         }
-        // A person sees each character as it comes.
-        let shown = write!(out, "{character}").and_then(|()| out.flush());
-        shown.map_err(|source| TrainError::Io { path: "standard output".into(), source })
+        // A person sees each character as it comes, the first one with the beginning, which is known to be good then.
+        let written = out.write_all(&text.as_bytes()[shown..]).and_then(|()| out.flush());
+        shown = text.len();
+        written.map_err(|source| TrainError::Io { path: "standard output".into(), source })
     })?;
     match global.json {
         true => {
