@@ -48,6 +48,9 @@ impl Suite {
     }
 }
 
+/// Features beside the default ones that all tests are built with.
+pub(crate) const FEATURES: &str = "hadal-data/parquet,hadal-data/zstd,hadal-data/tokenizers";
+
 /// Every suite.
 pub(crate) fn all() -> &'static [Suite] {
     use Need::{Data, Driver, Models, Wasm};
@@ -65,13 +68,8 @@ pub(crate) fn all() -> &'static [Suite] {
             suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"])),
             suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"]))
                 .needs(&[Models]),
-            suite(
-                "data",
-                "data sets, loaders, every reader, augmentation",
-                Cargo(&["test", "-p", "hadal-data", "--all-features", "--tests"]),
-            )
-            .needs(&[Data])
-            .with(&[("CI", "1")]),
+            suite("data", "data sets, loaders, every reader, augmentation", Tests(&["hadal-data"]))
+                .needs(&[Data]),
             suite("cpu", "the cpu backend", Tests(&["hadal-cpu"])),
             suite("wgpu", "the wgpu backend with all features", Tests(&["hadal-wgpu"])).needs(&[Driver]),
             suite("wgpu-limits", "the same with WebGPU's default limits", Tests(&["hadal-wgpu"]))
@@ -90,7 +88,7 @@ pub(crate) fn all() -> &'static [Suite] {
             suite(
                 "doc",
                 "examples in the documentation",
-                Cargo(&["test", "--quiet", "--workspace", "--doc"]),
+                Cargo(&["test", "--quiet", "--workspace", "--features", FEATURES, "--doc"]),
             ),
             suite(
                 "wasm",

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: sets up, runs the suites, prints a table, and ends with the summary lines of the test runner.
 
 use crate::process::{cargo, describe, succeeds, watch};
-use crate::suites::{Need, Runner, Suite, all};
+use crate::suites::{FEATURES, Need, Runner, Suite, all};
 use crate::{data, driver, models, wasm, workspace};
 use anyhow::{Context, Result, bail};
 use std::process::{Command, ExitCode};
@@ -78,11 +78,12 @@ fn step(name: &'static str, work: impl FnOnce() -> Result<(bool, Vec<String>)>) 
     Outcome { name, passed, took: start.elapsed(), summary }
 }
 
-/// Compiles every test once, so that suites measure tests alone. Selecting packages by filter and not with `-p` keeps Cargo's features the same for all.
+/// Compiles every test once, so that suites measure tests alone. Selecting packages by filter and not with `-p`, and always with
+/// [`FEATURES`], keeps Cargo's features the same for all: with others, half of the dependencies would be compiled again.
 fn build(nextest: bool) -> Result<(bool, Vec<String>)> {
     let mut command = match nextest {
-        true => cargo(&["nextest", "run", "--workspace", "--no-run"]),
-        false => cargo(&["test", "--workspace", "--no-run"]),
+        true => cargo(&["nextest", "run", "--workspace", "--features", FEATURES, "--no-run"]),
+        false => cargo(&["test", "--workspace", "--features", FEATURES, "--no-run"]),
     };
     println!("\n── build\n   {}", describe(&command));
     watch(&mut command, |_| false)
@@ -90,10 +91,11 @@ fn build(nextest: bool) -> Result<(bool, Vec<String>)> {
 
 fn fetch_models() -> Result<(bool, Vec<String>)> {
     println!("\n── models: into {}", workspace::models().display());
-    if !cargo(&["build", "-p", "hadal-cli"]).status()?.success() {
-        bail!("hadal does not build");
-    }
+    // The build before it has made the command, too, which its tests run.
     let hadal = workspace::target().join("debug").join(format!("hadal{}", std::env::consts::EXE_SUFFIX));
+    if !hadal.is_file() {
+        bail!("{} was not built", hadal.display());
+    }
     models::pull(&hadal, &["minilm", "minilm-int8", "magika"])?;
     Ok((true, Vec::new()))
 }
@@ -105,7 +107,8 @@ fn commands(suite: &Suite, nextest: bool) -> Vec<Command> {
             let packages: Vec<String> =
                 packages.iter().map(|package| format!("package({package})")).collect();
             let filter = packages.join(" | ");
-            let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+            let mut command =
+                cargo(&["nextest", "run", "--workspace", "--features", FEATURES, "--no-fail-fast"]);
             command.args(["--status-level", "fail", "--final-status-level", "fail", "-E", &filter]);
             vec![command]
         }
@@ -113,7 +116,7 @@ fn commands(suite: &Suite, nextest: bool) -> Vec<Command> {
             .iter()
             .map(|package| {
                 let mut command = cargo(&["test", "--no-fail-fast", "-p", package]);
-                command.arg("--tests");
+                command.args(["--all-features", "--tests"]);
                 command
             })
             .collect(),
@@ -203,6 +206,6 @@ mod tests {
         assert!(text.contains("HADAL_WGPU_FEATURES=none"), "{text}");
         assert!(text.ends_with("-E 'package(hadal-wgpu)'"), "{text}");
         let text = describe(&commands(suite, false)[0]);
-        assert!(text.ends_with("-p hadal-wgpu --tests"), "{text}");
+        assert!(text.ends_with("-p hadal-wgpu --all-features --tests"), "{text}");
     }
 }
