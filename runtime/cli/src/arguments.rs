@@ -1,6 +1,7 @@
 //! What a person may type.
 
 use clap::{Args, Parser, Subcommand};
+use hadal::Device;
 use hadal::backend::Selector;
 use std::path::PathBuf;
 
@@ -23,6 +24,13 @@ pub(crate) struct Global {
     /// Print JSON for machines
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+impl Global {
+    /// Opens the device that was asked for, or the best one. Errors: there is none.
+    pub(crate) fn device(&self) -> hadal::Result<Device> {
+        Device::open(&self.backend.clone().unwrap_or(Selector::Auto).to_string())
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,8 +4,6 @@ use crate::arguments::{Embed, Global};
 use crate::embedder::Embedder;
 use crate::load::load;
 use anyhow::{Context, Result};
-use hadal::Device;
-use hadal::backend::Selector;
 use serde_json::json;
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
@@ -15,8 +13,7 @@ const BATCH: usize = 32;
 
 /// Runs the command.
 pub(crate) fn command(given: &Embed, global: &Global, out: &mut dyn Write) -> Result<ExitCode> {
-    let selector = global.backend.clone().unwrap_or(Selector::Auto);
-    let device = Device::open(&selector.to_string())?;
+    let device = global.device()?;
     let embedder = Embedder::new(&given.model, &load(&given.model)?, device.backend()?)?;
     if given.texts.is_empty() {
         let input = std::io::stdin();

@@ -3,8 +3,6 @@
 use crate::arguments::{Eval, Global};
 use crate::scratch;
 use anyhow::{Context, Result};
-use hadal::Device;
-use hadal::backend::Selector;
 use hadal_train::Checkpoint;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -27,12 +25,16 @@ pub(crate) fn checkpoint_of(given: &Path) -> Result<PathBuf> {
 pub(crate) fn command(given: &Eval, global: &Global, out: &mut dyn Write) -> Result<ExitCode> {
     let path = checkpoint_of(&given.checkpoint)?;
     let checkpoint = Checkpoint::open(&path)?;
-    let device = Device::open(&global.backend.clone().unwrap_or(Selector::Auto).to_string())?;
+    let device = global.device()?;
     let (mut lines, mut examples) = (String::new(), 0u64);
-    let metrics = hadal_train::recipe::evaluate(&checkpoint, &device, |class| {
-        examples += 1;
-        // Writing into a string does not fail.
-        let _ = writeln!(lines, "{class}");
+    let metrics = hadal_train::recipe::evaluate(&checkpoint, &device, |shown| {
+        examples += shown.losses.len() as u64;
+        if given.predictions.is_some() {
+            for class in shown.predictions()? {
+                // Writing into a string does not fail.
+                let _ = writeln!(lines, "{class}");
+            }
+        }
         Ok(())
     })?;
     if let Some(file) = &given.predictions {

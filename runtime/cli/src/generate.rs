@@ -3,8 +3,6 @@
 use crate::arguments::{Generate, Global};
 use crate::eval::checkpoint_of;
 use anyhow::Result;
-use hadal::Device;
-use hadal::backend::Selector;
 use hadal_train::recipe::{Sampling, generate};
 use hadal_train::{Checkpoint, TrainError};
 use serde_json::json;
@@ -15,7 +13,7 @@ use std::process::ExitCode;
 pub(crate) fn command(given: &Generate, global: &Global, out: &mut dyn Write) -> Result<ExitCode> {
     let path = checkpoint_of(&given.checkpoint)?;
     let checkpoint = Checkpoint::open(&path)?;
-    let device = Device::open(&global.backend.clone().unwrap_or(Selector::Auto).to_string())?;
+    let device = global.device()?;
     let sampling = Sampling {
         prompt: given.prompt.clone(),
         count: given.count,

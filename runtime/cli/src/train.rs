@@ -4,8 +4,6 @@ use crate::arguments::{Global, Train};
 use crate::scratch;
 use crate::terminal::{Progress, count};
 use anyhow::{Context, Result};
-use hadal::Device;
-use hadal::backend::Selector;
 use hadal_train::recipe::{BUILTIN, Given};
 use hadal_train::{Callback, EpochRecord, Flow, Recipe, StepRecord};
 use serde_json::json;
@@ -24,13 +22,13 @@ pub(crate) fn command(given: &Train, global: &Global, out: &mut dyn Write) -> Re
     let mut recipe = open(name)?;
     recipe.training.epochs = given.epochs.unwrap_or(recipe.training.epochs);
     recipe.training.seed = given.seed.unwrap_or(recipe.training.seed);
-    let device = Device::open(&global.backend.clone().unwrap_or(Selector::Auto).to_string())?;
+    recipe.training.shuffle_labels |= given.shuffle_labels;
+    let device = global.device()?;
     let output = given.output.clone().unwrap_or_else(|| PathBuf::from(&recipe.name));
     eprintln!("{} on {}, into {}", recipe.name, device, output.display());
     let options = Given {
         output: Some(output.clone()),
         resume: given.resume,
-        shuffle_labels: given.shuffle_labels,
         log_every: Some(given.log_every),
         checkpoint_every: given.checkpoint_every,
     };

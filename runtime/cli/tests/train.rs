@@ -191,8 +191,26 @@ fn mistakes_are_told() {
     last_line(&mut train(folder.path(), "run"));
     let again = train(folder.path(), "run").output().unwrap();
     assert!(String::from_utf8_lossy(&again.stderr).contains("--resume"));
+    let shuffled = train(folder.path(), "run").args(["--resume", "--shuffle-labels"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&shuffled.stderr).contains("another recipe"));
     std::fs::write(folder.path().join("small.toml"), RECIPE.replace("hidden = [32]", "hidden = [16]"))
         .unwrap();
     let other = train(folder.path(), "run").arg("--resume").output().unwrap();
     assert!(String::from_utf8_lossy(&other.stderr).contains("another recipe"));
+}
+
+#[test]
+fn metrics_without_a_value_do_not_spoil_a_checkpoint() {
+    let folder = prepare();
+    // Nothing is held out, so there is nothing to validate on.
+    let recipe = RECIPE.replace("held_out = 100", "held_out = 0");
+    std::fs::write(folder.path().join("small.toml"), recipe).unwrap();
+    last_line(&mut train(folder.path(), "run"));
+    hadal_train::Checkpoint::open(folder.path().join("run/last.safetensors")).unwrap();
+    last_line(train(folder.path(), "run").args(["--resume", "--epochs", "5"]));
+    let large = RECIPE.replace("batch_size = 25", "batch_size = 5000");
+    std::fs::write(folder.path().join("large.toml"), large).unwrap();
+    let data = folder.path().display().to_string();
+    hadal(&folder, &["train", "large.toml", "--backend", "cpu"], &[("HADAL_DATA", &data)])
+        .fails(1, "too little");
 }

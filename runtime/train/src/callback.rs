@@ -7,7 +7,7 @@ use crate::{Direction, EpochRecord, StepRecord};
 pub enum Flow {
     /// It does.
     Continue,
-    /// It ends here, as if all epochs were over.
+    /// It ends after this epoch, as if all were over.
     Stop,
 }
 

@@ -40,8 +40,6 @@ pub(crate) struct Progress {
     pub(crate) loss_sum: f64,
     pub(crate) loss_count: u64,
     pub(crate) history: History,
-    /// Whether the run has ended.
-    pub(crate) finished: bool,
 }
 
 impl Checkpoint {
@@ -84,11 +82,6 @@ impl Checkpoint {
     /// All epochs that are over.
     pub fn history(&self) -> &History {
         &self.progress.history
-    }
-
-    /// Whether the run has ended.
-    pub fn is_finished(&self) -> bool {
-        self.progress.finished
     }
 
     pub(crate) fn progress(&self) -> &Progress {

@@ -27,7 +27,7 @@ pub struct EpochRecord {
     pub step: u64,
     /// The mean training loss of the epoch.
     pub train_loss: f64,
-    /// Metrics of the validation set by name; empty without one.
+    /// Metrics of the validation set by name, as far as they are finite; empty without one.
     pub metrics: BTreeMap<String, f64>,
     /// Whether it is the best epoch so far.
     pub best: bool,

@@ -9,7 +9,7 @@ use crate::{
 };
 use hadal::optim::{Optimizer, Schedule, clip_grad_norm_};
 use hadal::{Device, Tensor, Variable, jit};
-use hadal_data::{DataLoader, Position};
+use hadal_data::DataLoader;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -137,10 +137,15 @@ impl<'a> Trainer<'a> {
             }
         }
         let batches = train.batches_per_epoch();
+        if batches == 0 {
+            return Err(TrainError::Task(
+                "there is too little training data for a single batch\n  hint: a smaller batch_size".into(),
+            ));
+        }
         while !stopped && self.progress.position.epoch < self.options.epochs {
             let epoch = self.progress.position.epoch;
             let started = Instant::now();
-            let waited = train.statistics();
+            let before = train.statistics();
             let mut unread = Unread { steps: 0, since: Instant::now() };
             self.task.module().train();
             for batch in train.resume(self.progress.position) {
@@ -167,13 +172,7 @@ impl<'a> Trainer<'a> {
                     self.save(&files, "last")?;
                 }
             }
-            let waited = {
-                let now = train.statistics();
-                let elapsed = (now.elapsed - waited.elapsed).as_secs_f64();
-                if elapsed > 0.0 { (now.waited - waited.waited).as_secs_f64() / elapsed } else { 0.0 }
-            };
-            // An epoch of no batches would come again and again.
-            self.progress.position = Position { epoch: epoch + 1, batch: 0 };
+            let waiting = train.statistics().since(&before).waiting_share();
             self.task.module().eval();
             let mut metrics = std::collections::BTreeMap::new();
             if let Some(valid) = valid {
@@ -184,6 +183,8 @@ impl<'a> Trainer<'a> {
                     .metrics
                     .iter_mut()
                     .map(|metric| (metric.name().to_string(), metric.take()))
+                    // JSON has neither NaN nor infinities.
+                    .filter(|(_, value)| value.is_finite())
                     .collect();
             }
             let (name, direction) = &self.options.best;
@@ -197,7 +198,7 @@ impl<'a> Trainer<'a> {
                 metrics,
                 best,
                 seconds: started.elapsed().as_secs_f64(),
-                waiting: waited,
+                waiting,
             };
             (self.progress.loss_sum, self.progress.loss_count) = (0.0, 0);
             self.progress.history.epochs.push(record.clone());
@@ -205,7 +206,6 @@ impl<'a> Trainer<'a> {
             for callback in &mut self.callbacks {
                 stopped |= callback.epoch(&record) == Flow::Stop;
             }
-            self.progress.finished = stopped || self.progress.position.epoch >= self.options.epochs;
             // The best one first: a run that is killed between the two does this epoch's end again.
             if best {
                 self.save(&files, "best")?;

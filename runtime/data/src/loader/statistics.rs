@@ -19,6 +19,17 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// What came after `earlier` statistics of the same loader; the longest wait is that of all.
+    pub fn since(&self, earlier: &Statistics) -> Statistics {
+        Statistics {
+            batches: self.batches.saturating_sub(earlier.batches),
+            samples: self.samples.saturating_sub(earlier.samples),
+            waited: self.waited.saturating_sub(earlier.waited),
+            longest_wait: self.longest_wait,
+            elapsed: self.elapsed.saturating_sub(earlier.elapsed),
+        }
+    }
+
     /// Share of the time that was spent waiting, from 0 to 1.
     pub fn waiting_share(&self) -> f64 {
         if self.elapsed.is_zero() { 0.0 } else { self.waited.as_secs_f64() / self.elapsed.as_secs_f64() }

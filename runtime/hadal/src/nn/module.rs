@@ -242,7 +242,7 @@ pointers!(Box<T>, std::sync::Arc<T>, &T);
 macro_rules! tuples {
     ($(($($name:ident)+))*) => {$(
         impl<$($name: Module),+> Module for ($($name,)+) {
-            #[allow(non_snake_case)]
+            #[allow(non_snake_case, reason = "the members of a tuple are called like their types")]
             fn members<'a>(&'a self, visit: &mut dyn FnMut(Member<'a>)) {
                 let ($($name,)+) = self;
                 $($name.members(visit);)+

@@ -19,12 +19,12 @@ pub(super) struct Data {
     pub(super) test: DataLoader,
 }
 
-/// Loads the data. With `shuffle_labels` the training labels are permuted: a control, from which nothing can be learnt.
-pub(super) fn load(spec: &DataSpec, training: &TrainingSpec, shuffle_labels: bool) -> Result<Data> {
+/// Loads the data. Errors: data that is not there; too little for a single batch.
+pub(super) fn load(spec: &DataSpec, training: &TrainingSpec) -> Result<Data> {
     match spec {
         DataSpec::FashionMnist { held_out, limit } => {
             let mut all = fashion_mnist::load(Part::Train)?;
-            if shuffle_labels {
+            if training.shuffle_labels {
                 all = with_shuffled(&all, training.seed)?;
             }
             let count = limit.unwrap_or(all.len()).min(all.len());
@@ -35,17 +35,16 @@ pub(super) fn load(spec: &DataSpec, training: &TrainingSpec, shuffle_labels: boo
                     .batch_size(training.batch_size)
                     .shuffle(training.seed)
                     .drop_last(true)
-                    .workers(1)
                     .build()?,
                 valid: DataLoader::builder(valid).batch_size(EVALUATION).build()?,
                 test: test(spec)?,
             })
         }
         DataSpec::KingJames { context, held_out, .. } => {
-            if shuffle_labels {
+            if training.shuffle_labels {
                 return Err(TrainError::Task("a text has no labels to shuffle".into()));
             }
-            let (rest, _) = text::hold_out(&tokens(spec)?, *held_out)?;
+            let (rest, test) = text::hold_out(&tokens(spec)?, *held_out)?;
             let (train, valid) = text::hold_out(&rest, *held_out)?;
             Ok(Data {
                 train: DataLoader::builder(Windows::new(train, *context, *context)?)
@@ -56,7 +55,9 @@ pub(super) fn load(spec: &DataSpec, training: &TrainingSpec, shuffle_labels: boo
                 valid: DataLoader::builder(Windows::new(valid, *context, *context)?)
                     .batch_size(training.batch_size)
                     .build()?,
-                test: test(spec)?,
+                test: DataLoader::builder(Windows::new(test, *context, *context)?)
+                    .batch_size(training.batch_size)
+                    .build()?,
             })
         }
     }

@@ -3,8 +3,8 @@
 use super::data::{self, Data};
 use super::{Classifier, DataSpec, LanguageModel, OptimizerKind, Recipe, ScheduleKind};
 use crate::{
-    Accuracy, Callback, Checkpoint, Direction, EarlyStopping, Evaluator, History, Loss, Metric, Options,
-    Perplexity, Result, Task, TrainError, Trainer,
+    Accuracy, Callback, Checkpoint, Direction, EarlyStopping, Evaluator, Examples, History, Loss, Metric,
+    Options, Perplexity, Result, Task, TrainError, Trainer,
 };
 use hadal::Device;
 use hadal::nn::Scope;
@@ -21,8 +21,6 @@ pub struct Given {
     pub output: Option<PathBuf>,
     /// Go on from the last checkpoint there, if there is one.
     pub resume: bool,
-    /// Permute the training labels, as a control.
-    pub shuffle_labels: bool,
     /// Steps between records; 50 if not given.
     pub log_every: Option<u64>,
     /// Steps between checkpoints within an epoch.
@@ -74,14 +72,14 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
         }
         _ => None,
     };
-    let Data { train, valid, test } = data::load(&recipe.data, &recipe.training, given.shuffle_labels)?;
+    let Data { train, valid, test } = data::load(&recipe.data, &recipe.training)?;
     let scope = Scope::random(device, recipe.training.seed);
     let task = &*task(recipe, &scope)?;
     let optimizer = optimizer(recipe, task)?;
     let options = Options {
         epochs: recipe.training.epochs,
         clip_norm: recipe.training.clip_norm,
-        log_every: given.log_every.unwrap_or(50).max(1),
+        log_every: given.log_every.unwrap_or(Options::default().log_every).max(1),
         checkpoint_every: given.checkpoint_every,
         output: given.output.clone(),
         recipe: recipe.to_toml(),
@@ -105,29 +103,21 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
     {
         task.module().load_state_dict(&Checkpoint::open(best)?.model(device))?;
     }
-    let test = measure(recipe, task, device, &test)?;
+    let test = measure(recipe, task, device, &test, |_| Ok(()))?;
     Ok(Trained { steps: outcome.steps, history: outcome.history, test })
 }
 
-/// Evaluates a checkpoint on the test set of its recipe; `each` is given the predicted class of every example in order.
+/// Evaluates a checkpoint on the test set of its recipe, and shows the examples of each batch in order.
 ///
-/// Errors: `Checkpoint`, `Recipe`; data that is not there.
+/// Errors: `Checkpoint`, `Recipe`; data that is not there; those of `each`.
 pub fn evaluate(
     checkpoint: &Checkpoint,
     device: &Device,
-    mut each: impl FnMut(usize) -> Result<()>,
+    each: impl FnMut(&Examples) -> Result<()>,
 ) -> Result<Vec<(&'static str, f64)>> {
     let recipe = Recipe::from_toml(checkpoint.recipe(), "in the checkpoint")?;
-    let scope = Scope::weights(&checkpoint.model(device));
-    let task = task(&recipe, &scope)?;
-    let mut metrics = metrics(&recipe);
-    Evaluator::new(&*task, device).run(&data::test(&recipe.data)?, |examples| {
-        if !examples.targets.is_empty() {
-            examples.predictions()?.try_for_each(&mut each)?;
-        }
-        metrics.iter_mut().try_for_each(|metric| metric.add(examples))
-    })?;
-    Ok(metrics.iter_mut().map(|metric| (metric.name(), metric.take())).collect())
+    let task = task(&recipe, &Scope::weights(&checkpoint.model(device)))?;
+    measure(&recipe, &*task, device, &data::test(&recipe.data)?, each)
 }
 
 /// What learns, as the recipe says. Errors: `Task` for a model that does not fit the data.
@@ -153,10 +143,13 @@ fn measure(
     task: &dyn Task,
     device: &Device,
     data: &hadal_data::DataLoader,
+    mut each: impl FnMut(&Examples) -> Result<()>,
 ) -> Result<Vec<(&'static str, f64)>> {
     let mut metrics = metrics(recipe);
-    Evaluator::new(task, device)
-        .run(data, |examples| metrics.iter_mut().try_for_each(|metric| metric.add(examples)))?;
+    Evaluator::new(task, device).run(data, |examples| {
+        each(examples)?;
+        metrics.iter_mut().try_for_each(|metric| metric.add(examples))
+    })?;
     Ok(metrics.iter_mut().map(|metric| (metric.name(), metric.take())).collect())
 }
 

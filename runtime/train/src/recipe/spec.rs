@@ -156,6 +156,9 @@ pub struct TrainingSpec {
     /// Seed of weights, order and dropout.
     #[serde(default)]
     pub seed: u64,
+    /// Permute the training labels: a control, from which nothing can be learnt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shuffle_labels: bool,
     /// The largest norm of all gradients together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
