@@ -90,29 +90,32 @@ impl Bound {
 
     /// The part of `0..length` along the innermost axis, from `coordinates` on, where the bound holds.
     pub(crate) fn interval(&self, coordinates: &[i64], length: usize) -> (usize, usize) {
-        let (first, step, length) = (self.index.at(coordinates), self.index.inner(), length as i64);
-        let last = self.extent - 1;
-        if last < 0 {
-            return (0, 0);
-        }
-        // first + i·step within 0..=last
-        let (low, high) = match step {
-            0 => return if (0..=last).contains(&first) { (0, length as usize) } else { (0, 0) },
-            s if s > 0 => {
-                ((-first).div_euclid(s) + ((-first).rem_euclid(s) != 0) as i64, (last - first).div_euclid(s))
-            }
-            s => {
-                let s = -s;
-                (
-                    (first - last).div_euclid(s) + ((first - last).rem_euclid(s) != 0) as i64,
-                    first.div_euclid(s),
-                )
-            }
-        };
-        let low = low.clamp(0, length);
-        let high = (high + 1).clamp(low, length);
-        (low as usize, high as usize)
+        valid(self.index.at(coordinates), self.index.inner(), self.extent, length)
     }
+}
+
+/// The part of `0..length` for whose members `i` it holds that `0 <= first + i · step < extent`.
+pub(crate) fn valid(first: i64, step: i64, extent: i64, length: usize) -> (usize, usize) {
+    let (last, length) = (extent - 1, length as i64);
+    if last < 0 {
+        return (0, 0);
+    }
+    // first + i·step within 0..=last
+    let (low, high) = match step {
+        0 => return if (0..=last).contains(&first) { (0, length as usize) } else { (0, 0) },
+        // Most steps are this one, and a division costs more than all else.
+        1 => (-first, last - first),
+        s if s > 0 => {
+            ((-first).div_euclid(s) + ((-first).rem_euclid(s) != 0) as i64, (last - first).div_euclid(s))
+        }
+        s => {
+            let s = -s;
+            ((first - last).div_euclid(s) + ((first - last).rem_euclid(s) != 0) as i64, first.div_euclid(s))
+        }
+    };
+    let low = low.clamp(0, length);
+    let high = (high + 1).clamp(low, length);
+    (low as usize, high as usize)
 }
 
 /// The intersection of all bounds along the innermost axis.

@@ -35,7 +35,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Whether an index was out of range.
     pub(crate) fn fault(&self) -> bool {
-        self.frame.fault()
+        self.frame.fault() || self.lines.fault
     }
 }
 
@@ -81,7 +81,7 @@ impl Side {
             rows,
             columns,
             batch: axes.batch.to_vec(),
-            windowed: Windowed::new(operand, axes, dtype, step)?,
+            windowed: if plain.is_none() { Windowed::new(operand, axes, dtype, step)? } else { None },
             plain,
             program,
             transposed,

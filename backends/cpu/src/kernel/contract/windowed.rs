@@ -1,4 +1,4 @@
-//! An operand that is one load whose guards stay within the operand, copied run by run: the windows of a convolution.
+//! An operand that is one load, copied run by run: the windows of a convolution.
 //!
 //! Address and guards are affine, so each is a part that the row decides plus a part that the column decides. A block is walked along
 //! whichever of the two has neighbours in memory, in runs along its innermost axis; what is valid of a run is an interval.
@@ -20,6 +20,8 @@ type Parts = [i64; 1 + GUARDS];
 
 pub(super) struct Windowed {
     operand: usize,
+    /// Of the operand.
+    elements: i64,
     /// The address first, then the indices of guards; each on the operand's domain.
     maps: Vec<Map>,
     /// One past the last valid index of each guard.
@@ -44,6 +46,8 @@ struct Line {
 pub(super) struct Lines {
     inner: Vec<Line>,
     outer: Vec<Line>,
+    /// Whether an address was out of range.
+    pub(super) fault: bool,
 }
 
 impl Windowed {
@@ -56,8 +60,8 @@ impl Windowed {
     ) -> Result<Option<Windowed>, DeviceError> {
         let [one] = &operand.program.instrs[..] else { return Ok(None) };
         let Instr::Load { operand: position, map, indirect } = &one.instr else { return Ok(None) };
-        let stored = step.reads.get(*position).is_some_and(|read| read.0 == dtype);
-        if !stored || !indirect.is_empty() || map.guards.is_empty() || map.guards.len() > GUARDS {
+        let Some(&(stored, elements)) = step.reads.get(*position) else { return Ok(None) };
+        if stored != dtype || !indirect.is_empty() || map.guards.len() > GUARDS {
             return Ok(None);
         }
         let domain = [axes.batch, axes.rows, axes.columns].concat();
@@ -79,6 +83,7 @@ impl Windowed {
         let along_rows = step_along(b..b + r) <= step_along(b + r..domain.len());
         Ok(Some(Windowed {
             operand: *position,
+            elements: elements as i64,
             maps,
             limits,
             batch: axes.batch.to_vec(),
@@ -88,10 +93,10 @@ impl Windowed {
         }))
     }
 
-    /// Copies a block of matrix `batch` into `out`, zeros where a guard fails, and returns its strides there.
+    /// Copies a block of matrix `batch` into `out`, zeros where a guard fails, and returns its strides there. An address outside of the operand is a
+    /// fault, and nothing is read there.
     ///
-    /// Safety: `operands` are those of the step, whose compiled program checked that every valid address is inside; the block lies within
-    /// the matrix; `out` holds as many elements as the block.
+    /// Safety: `operands` are those of the step; the block lies within the matrix; `out` holds as many elements as the block.
     pub(super) unsafe fn pack<T: Copy + Default>(
         &self,
         lines: &mut Lines,
@@ -122,31 +127,31 @@ impl Windowed {
             }
         }
         let source = operands.reads[self.operand].cast::<T>();
-        for across in &lines.outer {
-            for line in &lines.inner {
-                let (mut low, mut high) = (0i64, line.length as i64);
+        let Lines { inner: along, outer: across, fault } = lines;
+        for across in across.iter() {
+            for line in along.iter() {
+                let (mut low, mut high) = (0, line.length);
                 for (guard, &limit) in self.limits.iter().enumerate() {
                     let start = line.parts[guard + 1] + across.parts[guard + 1];
-                    let (from, to) = valid(start, steps[guard + 1], limit);
+                    let (from, to) = map::valid(start, steps[guard + 1], limit, line.length);
                     (low, high) = (low.max(from), high.min(to));
                 }
                 let address = line.parts[0] + across.parts[0];
-                // SAFETY: the line lies within the block, and what of it is valid within the operand.
+                let ends = [low, high.max(1) - 1].map(|i| address + i as i64 * steps[0]);
+                if low < high && ends.iter().any(|end| !(0..self.elements).contains(end)) {
+                    *fault = true;
+                    high = low;
+                }
+                // SAFETY: the line lies within the block; what of it is copied lies between two elements of the operand.
                 unsafe {
                     let to = out.add(across.at * inner.1 + line.at);
                     if low >= high {
                         std::slice::from_raw_parts_mut(to, line.length).fill(T::default());
                         continue;
                     }
-                    std::slice::from_raw_parts_mut(to, low as usize).fill(T::default());
-                    copy(
-                        source.offset((address + low * steps[0]) as isize),
-                        steps[0],
-                        to.add(low as usize),
-                        (high - low) as usize,
-                    );
-                    std::slice::from_raw_parts_mut(to.add(high as usize), line.length - high as usize)
-                        .fill(T::default());
+                    std::slice::from_raw_parts_mut(to, low).fill(T::default());
+                    copy(source.offset(ends[0] as isize), steps[0], to.add(low), high - low);
+                    std::slice::from_raw_parts_mut(to.add(high), line.length - high).fill(T::default());
                 }
             }
         }
@@ -194,23 +199,6 @@ impl Windowed {
     }
 }
 
-/// For which `t` it holds that `0 <= start + t · step < limit`: a half-open interval, which may reach beyond the line.
-fn valid(start: i64, step: i64, limit: i64) -> (i64, i64) {
-    match step {
-        0 if (0..limit).contains(&start) => (0, i64::MAX),
-        0 => (0, 0),
-        1 => (-start, limit - start),
-        // From where it is at least 0 to where it reaches the limit.
-        s if s > 0 => (up(-start, s), up(limit - start, s)),
-        s => (up(start - limit + 1, -s), up(start + 1, -s)),
-    }
-}
-
-/// `a / b` rounded up, for positive `b`.
-fn up(a: i64, b: i64) -> i64 {
-    a.div_euclid(b) + i64::from(a.rem_euclid(b) != 0)
-}
-
 /// Copies elements that are `step` apart.
 ///
 /// Safety: all of them are inside; `to` holds `count` elements and is apart.
@@ -231,26 +219,6 @@ unsafe fn copy<T: Copy>(from: *const T, step: i64, to: *mut T, count: usize) {
         }
         for i in 0..count {
             *to.add(i) = *from.offset(i as isize * step as isize);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::valid;
-
-    #[test]
-    fn intervals_are_those_of_the_definition() {
-        for start in -7i64..8 {
-            for step in -3i64..4 {
-                for limit in 0i64..6 {
-                    let (from, to) = valid(start, step, limit);
-                    for t in 0i64..12 {
-                        let expected = (0..limit).contains(&(start + t * step));
-                        assert_eq!((from..to).contains(&t), expected, "{start} + {t} · {step} < {limit}");
-                    }
-                }
-            }
         }
     }
 }
