@@ -261,3 +261,23 @@ fn bytes_widen_before_they_multiply() {
     b.output(out);
     assert_eq!(variant(&b.finish()), "contract/gemm");
 }
+
+#[test]
+fn windows_that_leave_their_operand_are_errors() {
+    // The guard lets the last row reach one element too far.
+    let (m, k, n) = (3, 4, 2);
+    let mut contract = matmul((m, k, n), [k as i64, 1], [n as i64, 1], DType::F32);
+    if let Instr::Load { map, .. } = &mut contract.a.program.instrs[0].instr {
+        map.guards.push(Guard { index: affine(0, &[0, 1]), extent: (k + 1).into() });
+    }
+    for short in [0, 1] {
+        let mut b = Builder::new();
+        let (x, w) = (b.input(DType::F32, [m * k - short]), b.input(DType::F32, [k * n]));
+        let out = b.computed(DType::F32, [m, n]);
+        b.step(Kernel::Contract(contract.clone()), &[x, w], &[out]);
+        b.output(out);
+        let inputs = [tensor(&[m * k - short], &noise(m * k - short, 1)), tensor(&[k * n], &noise(k * n, 2))];
+        let result = try_run(&hadal_cpu::CpuBackend::with_threads(1), &b.finish(), &inputs);
+        assert_eq!(result.is_err(), short == 1, "{result:?}");
+    }
+}
