@@ -107,20 +107,21 @@ impl Context {
         drop(oldest);
     }
 
-    /// Blocks until the submission, or without one everything submitted, is done and its callbacks have run.
+    /// Blocks until the submission, or without one everything submitted, is done. `false` when the driver failed meanwhile.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) {
-        wait(&self.device, &self.health, wgpu::PollType::Wait { submission_index, timeout: None });
+    pub(crate) fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> bool {
+        wait(&self.device, &self.health, wgpu::PollType::Wait { submission_index, timeout: None })
     }
 }
 
 /// Makes the device progress. wgpu panics when the driver loses the device while it waits; that becomes a loss like any other.
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn wait(device: &wgpu::Device, health: &Health, poll: wgpu::PollType) {
+pub(crate) fn wait(device: &wgpu::Device, health: &Health, poll: wgpu::PollType) -> bool {
     let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| device.poll(poll)));
     if polled.is_err() {
         health.lose("the driver failed while the device was waited for".into());
     }
+    polled.is_ok()
 }
 
 impl std::fmt::Debug for Context {
