@@ -195,12 +195,12 @@ fn a_loop_grows_its_cache_on_every_device() -> Result<()> {
     Ok(())
 }
 
-/// The first adapter. Where tests must not pass without one, `HADAL_REQUIRE_WGPU` is set.
+/// The first adapter. Where tests must not pass without one, `CI` is set.
 #[cfg(feature = "wgpu")]
 fn gpu() -> Option<Device> {
     match Device::open("wgpu") {
         Ok(device) => Some(device),
-        Err(error) if std::env::var_os("HADAL_REQUIRE_WGPU").is_some() => panic!("{error}"),
+        Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
         Err(error) => {
             eprintln!("wgpu is left out: {error}");
             None

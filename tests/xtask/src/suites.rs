@@ -82,7 +82,8 @@ pub(crate) fn all() -> &'static [Suite] {
                 Tests(&["hadal-suite"]),
             )
             .needs(&[Driver, Models]),
-            suite("train", "metrics, records, recipes", Tests(&["hadal-train"])),
+            suite("train", "metrics, records, recipes, losses beside PyTorch's", Tests(&["hadal-train"]))
+                .needs(&[Driver, Data]),
             suite("cli", "the hadal command and these tasks", Tests(&["hadal-cli", "xtask"]))
                 .needs(&[Driver, Models]),
             suite(

@@ -33,13 +33,13 @@ fn every_row_agrees_with_pytorch_on_cpu() {
     check(&Device::open("cpu").unwrap());
 }
 
-/// The first adapter. Where tests must not pass without one, `HADAL_REQUIRE_WGPU` is set.
+/// The first adapter. Where tests must not pass without one, `CI` is set.
 #[cfg(feature = "wgpu")]
 #[test]
 fn every_row_agrees_with_pytorch_on_wgpu() {
     match Device::open("wgpu") {
         Ok(device) => check(&device),
-        Err(error) if std::env::var_os("HADAL_REQUIRE_WGPU").is_some() => panic!("{error}"),
+        Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
         Err(error) => eprintln!("wgpu is left out: {error}"),
     }
 }
