@@ -5,8 +5,8 @@ use crate::memory::Memory;
 use crate::parallel::{Pool, Workers};
 use crate::storage::{CpuStorage, copy_bytes};
 use hadal_device::{
-    Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryStats, Weights,
-    Which,
+    Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryObserver,
+    MemoryStats, Weights, Which,
 };
 use hadal_graph::program::Program;
 use hadal_graph::{DType, HostTensor, Target};
@@ -132,6 +132,10 @@ impl Backend for CpuBackend {
 
     fn memory_stats(&self) -> MemoryStats {
         self.shared.memory.stats()
+    }
+
+    fn observe_memory(&self, observer: Option<Arc<dyn MemoryObserver>>) -> MemoryStats {
+        self.shared.memory.observe(observer)
     }
 
     fn set_memory_limit(&self, limit: Option<u64>) {

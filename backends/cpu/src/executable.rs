@@ -8,10 +8,10 @@ use crate::parallel::Workers;
 use crate::plan::{Place, Plan};
 use crate::storage::{CpuStorage, copy_bytes};
 use hadal_device::{
-    Arguments, Buffer, DeviceError, DeviceFuture, Executable, ExecutableStats, PlanReport, Results, StepTime,
-    Weights,
+    Arguments, Buffer, DeviceError, DeviceFuture, Executable, ExecutableStats, PlanReport, Results,
+    StepClock, StepTime, Weights,
 };
-use hadal_graph::program::{Kernel, Program, Role, ValueId};
+use hadal_graph::program::{Kernel, Program, Role, Step, ValueId};
 use hadal_graph::{Bindings, DimError};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,7 +52,7 @@ impl CpuExecutable {
         validate(&program)?;
         let kept = bind(&program, weights, shared)?;
         let child = |p: &Arc<Program>| CpuExecutable::new(p.clone(), weights, shared).map(Arc::new);
-        let children = |step: &hadal_graph::program::Step| {
+        let children = |step: &Step| {
             Ok(match &step.kernel {
                 Kernel::Loop(l) => Some([child(&l.condition)?, child(&l.body)?]),
                 Kernel::Branch(b) => Some([child(&b.then)?, child(&b.otherwise)?]),
@@ -114,7 +114,7 @@ impl CpuExecutable {
             let context = Context { workers: this.shared.workers(), times: None, move_to_pool: false };
             for s in 0..plan.steps.len() {
                 // SAFETY: all values of `once` steps are kept, and nobody else has them yet.
-                unsafe { this.launch(&plan, s, &this.program.once[s].label, table, context)? };
+                unsafe { this.launch(&plan, s, &this.program.once[s], table, context)? };
             }
             Ok::<(), DeviceError>(())
         })?;
@@ -233,7 +233,7 @@ impl CpuExecutable {
             // owned by this run; fresh memory and the arena belong to this run.
             unsafe {
                 if plan.steps[s].kernel.is_some() {
-                    self.launch(plan, s, &self.program.steps[s].label, &table, context)?;
+                    self.launch(plan, s, &self.program.steps[s], &table, context)?;
                 } else {
                     self.control(plan, s, &table, bindings, context)?;
                 }
@@ -298,15 +298,15 @@ impl CpuExecutable {
         &self,
         plan: &Plan,
         s: usize,
-        label: &str,
+        step: &Step,
         table: &Table,
         context: Context<'_>,
     ) -> Result<(), DeviceError> {
-        let step = &plan.steps[s];
-        let Some(kernel) = &step.kernel else { return Ok(()) };
+        let planned = &plan.steps[s];
+        let Some(kernel) = &planned.kernel else { return Ok(()) };
         let operands = Operands {
-            reads: step.reads.iter().map(|id| table.pointers[id.index()].cast_const()).collect(),
-            writes: step.writes.iter().map(|id| table.pointers[id.index()]).collect(),
+            reads: planned.reads.iter().map(|id| table.pointers[id.index()].cast_const()).collect(),
+            writes: planned.writes.iter().map(|id| table.pointers[id.index()]).collect(),
         };
         let run = Run { operands: &operands, workers: context.workers, fault: false.into() };
         let launch = || {
@@ -315,11 +315,22 @@ impl CpuExecutable {
         };
         match context.times {
             None => launch(),
-            Some(times) => times.measure(label, kernel.variant(), launch),
+            Some(times) => {
+                let (start, nanoseconds) = times.measure(launch);
+                times.push(StepTime {
+                    label: step.label.clone(),
+                    kernel: kernel.variant().into(),
+                    location: self.program.location(step).cloned(),
+                    start,
+                    nanoseconds,
+                    bytes: plan.touched_bytes(&self.program, step),
+                    flops: kernel.flops(),
+                });
+            }
         }
         self.counters.dispatches.fetch_add(1, Ordering::Relaxed);
         if run.fault.into_inner() {
-            return Err(DeviceError::IndexOutOfRange { op: label.to_string() });
+            return Err(DeviceError::IndexOutOfRange { op: step.label.clone() });
         }
         Ok(())
     }
@@ -395,25 +406,39 @@ pub(crate) struct Context<'a> {
 }
 
 /// What launches took, in order.
-#[derive(Default)]
-pub(crate) struct Times(Mutex<Vec<StepTime>>);
+pub(crate) struct Times {
+    #[cfg(not(target_arch = "wasm32"))]
+    began: std::time::Instant,
+    launches: Mutex<Vec<StepTime>>,
+}
 
 impl Times {
-    fn measure(&self, label: &str, kernel: &str, launch: impl FnOnce()) {
-        #[cfg(not(target_arch = "wasm32"))]
-        let start = std::time::Instant::now();
+    #[cfg(not(target_arch = "wasm32"))]
+    fn new() -> Times {
+        Times { began: std::time::Instant::now(), launches: Mutex::default() }
+    }
+
+    /// When `launch` began and how long it took, in nanoseconds; 0 where there is no clock.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn measure(&self, launch: impl FnOnce()) -> (u64, u64) {
+        let start = self.began.elapsed().as_nanos() as u64;
         launch();
-        #[cfg(not(target_arch = "wasm32"))]
-        let nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        #[cfg(target_arch = "wasm32")]
-        let nanoseconds = 0;
-        let time = StepTime { label: label.into(), kernel: kernel.into(), nanoseconds };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(time);
+        (start, (self.began.elapsed().as_nanos() as u64).saturating_sub(start))
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn measure(&self, launch: impl FnOnce()) -> (u64, u64) {
+        launch();
+        (0, 0)
+    }
+
+    fn push(&self, time: StepTime) {
+        self.launches.lock().unwrap_or_else(PoisonError::into_inner).push(time);
     }
 
     #[cfg(not(target_arch = "wasm32"))]
     fn into_inner(self) -> Vec<StepTime> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.launches.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -443,9 +468,14 @@ impl Executable for CpuExecutable {
     }
 
     #[cfg(not(target_arch = "wasm32"))]
+    fn clock(&self) -> Option<StepClock> {
+        Some(StepClock::Host)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
     fn profile<'a>(&'a self, arguments: Arguments) -> DeviceFuture<'a, (Results, Vec<StepTime>)> {
         Box::pin(async move {
-            let times = Times::default();
+            let times = Times::new();
             let results = self.run_now(arguments, Some(&times))?;
             Ok((results, times.into_inner()))
         })

@@ -3,7 +3,7 @@
 //! Every byte that the backend holds of its own goes through [`Memory`], so its counters are the truth. Fresh blocks are zeroed lazily by
 //! the system (`calloc`), pooled ones were zeroed once, so memory is always initialised.
 
-use hadal_device::{DeviceError, MemoryStats};
+use hadal_device::{DeviceError, MemoryObserver, MemoryStats, MemoryUse};
 use std::alloc::Layout;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
@@ -25,6 +25,7 @@ pub(crate) struct Memory {
 struct State {
     stats: MemoryStats,
     free: BTreeMap<usize, Vec<Raw>>,
+    observer: Option<Arc<dyn MemoryObserver>>,
 }
 
 /// A block as the system gave it.
@@ -96,6 +97,10 @@ impl Memory {
         state.stats.buffers += is_buffer as u64;
         // SAFETY: `Raw::new` allocated `ALIGNMENT` bytes more than the capacity, so the aligned pointer is inside.
         let ptr = unsafe { raw.base.add(raw.base.align_offset(ALIGNMENT)) };
+        if let Some(observer) = &state.observer {
+            let purpose = if is_buffer { MemoryUse::Tensor } else { MemoryUse::Plan };
+            observer.allocated(block_number(&raw), wanted as u64, purpose);
+        }
         Ok(Block { ptr, capacity: wanted, raw: Some(raw), memory: self.clone(), is_buffer })
     }
 
@@ -110,6 +115,9 @@ impl Memory {
 
     fn release(&self, raw: Raw, capacity: usize, is_buffer: bool) {
         let mut state = self.state();
+        if let Some(observer) = &state.observer {
+            observer.freed(block_number(&raw), capacity as u64);
+        }
         state.stats.in_use -= capacity as u64;
         state.stats.buffers -= is_buffer as u64;
         let most = CACHE_FLOOR.max(state.stats.peak / 4);
@@ -123,6 +131,14 @@ impl Memory {
 
     pub(crate) fn stats(&self) -> MemoryStats {
         self.state().stats
+    }
+
+    pub(crate) fn observe(&self, observer: Option<Arc<dyn MemoryObserver>>) -> MemoryStats {
+        let mut state = self.state();
+        let (stats, former) = (state.stats, std::mem::replace(&mut state.observer, observer));
+        drop(state);
+        drop(former);
+        stats
     }
 
     pub(crate) fn set_limit(&self, limit: Option<u64>) {
@@ -146,6 +162,11 @@ impl Raw {
         let base = unsafe { std::alloc::alloc_zeroed(layout) };
         NonNull::new(base).map(|base| Raw { base, layout })
     }
+}
+
+/// A number that no other block has while this one lives.
+fn block_number(raw: &Raw) -> u64 {
+    raw.base.as_ptr().addr() as u64
 }
 
 /// Rounds up so that freed blocks fit later requests: at most an eighth is wasted.

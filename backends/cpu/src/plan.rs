@@ -146,6 +146,12 @@ impl Plan {
         Ok(PlannedStep { kernel: kernel::prepare(&step.kernel, &stepped)?, reads, writes })
     }
 
+    /// Bytes of what a step reads and writes.
+    pub(crate) fn touched_bytes(&self, program: &Program, step: &Step) -> u64 {
+        let bytes = |&id: &ValueId| (self.elements[id.index()] * program.values[id].dtype.size()) as u64;
+        step.reads.iter().chain(&step.writes).map(bytes).sum()
+    }
+
     /// Whether step `s` is a loop or a branch.
     pub(crate) fn is_control(step: &Step) -> bool {
         matches!(step.kernel, Kernel::Loop(_) | Kernel::Branch(_))

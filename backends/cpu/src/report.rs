@@ -21,9 +21,7 @@ pub(crate) fn report(
         weight_bytes: executable.kept.iter().flatten().map(Kept::bytes).map(|b| b as u64).sum(),
     };
     for (step, planned) in program.steps.iter().zip(&plan.steps) {
-        let touched = step.reads.iter().chain(&step.writes);
-        let bytes =
-            touched.map(|&id| (plan.elements[id.index()] * program.values[id].dtype.size()) as u64).sum();
+        let bytes = plan.touched_bytes(program, step);
         let control = match &step.kernel {
             Kernel::Loop(_) => "control/loop",
             _ => "control/branch",

@@ -6,7 +6,7 @@
 
 use crate::pool::{Allocation, Pool, Use};
 use crate::sync::lock;
-use hadal_device::DeviceError;
+use hadal_device::{DeviceError, MemoryUse};
 use std::sync::{Arc, Mutex};
 
 /// The arenas of a device that no run holds.
@@ -36,7 +36,7 @@ impl Arenas {
                 let largest = (0..free.len()).max_by_key(|&i| free[i].bytes());
                 drop(largest.map(|i| free.swap_remove(i)));
                 drop(free);
-                pool.allocate(Use::Tensor, bytes)?
+                pool.allocate_for(Use::Tensor, bytes, MemoryUse::Plan)?
             }
         };
         Ok(Lease { allocation: Some(allocation), arenas: self.clone() })

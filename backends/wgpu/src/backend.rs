@@ -11,8 +11,8 @@ use crate::pool::Pool;
 use crate::scope::check;
 use crate::{adapter, transfer};
 use hadal_device::{
-    Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryStats,
-    Rejection, Tuner, Weights, Which,
+    Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryObserver,
+    MemoryStats, Rejection, Tuner, Weights, Which,
 };
 use hadal_graph::program::Program;
 use hadal_graph::{DType, HostTensor, Target};
@@ -201,6 +201,10 @@ impl Backend for WgpuBackend {
 
     fn memory_stats(&self) -> MemoryStats {
         self.context.pool.stats()
+    }
+
+    fn observe_memory(&self, observer: Option<Arc<dyn MemoryObserver>>) -> MemoryStats {
+        self.context.pool.observe(observer)
     }
 
     fn set_memory_limit(&self, limit: Option<u64>) {

@@ -1,7 +1,7 @@
 //! Device timestamps around dispatches.
 
 use crate::context::Context;
-use crate::instance::Dispatch;
+use crate::instance::{Cost, Dispatch};
 use crate::pool::Use;
 use crate::record::Recorder;
 use hadal_device::{DeviceError, StepTime};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     sets: Vec<wgpu::QuerySet>,
-    passes: Vec<(Arc<str>, &'static str)>,
+    passes: Vec<(Arc<str>, &'static str, Cost)>,
 }
 
 impl Clock {
@@ -28,7 +28,7 @@ impl Clock {
                 count: Clock::PASSES as u32 * 2,
             }));
         }
-        self.passes.push((dispatch.op.clone(), dispatch.variant));
+        self.passes.push((dispatch.op.clone(), dispatch.variant, dispatch.cost.clone()));
         let set = self.sets[self.sets.len() - 1].clone();
         (set, within as u32 * 2)
     }
@@ -41,17 +41,26 @@ impl Clock {
     ) -> Result<Vec<StepTime>, DeviceError> {
         let period = f64::from(context.queue.get_timestamp_period());
         let mut times = Vec::with_capacity(self.passes.len());
+        let mut first = None;
         for (set, passes) in self.sets.iter().zip(self.passes.chunks(Clock::PASSES)) {
             let bytes = passes.len() as u64 * 16;
             let resolved = context.pool.allocate(Use::Queries, bytes)?;
             recorder.commands().resolve_query_set(set, 0..passes.len() as u32 * 2, resolved.buffer(), 0);
             let stamps: Vec<u64> =
                 recorder.read_back(resolved.buffer(), 0, bytes, bytemuck::pod_collect_to_vec).await?;
-            times.extend(passes.iter().zip(stamps.chunks_exact(2)).map(|((op, variant), pair)| StepTime {
-                label: op.to_string(),
-                kernel: variant.to_string(),
-                nanoseconds: (pair[1].saturating_sub(pair[0]) as f64 * period) as u64,
-            }));
+            for ((op, variant, cost), pair) in passes.iter().zip(stamps.chunks_exact(2)) {
+                let origin = *first.get_or_insert(pair[0]);
+                let since = |from: u64, to: u64| (to.saturating_sub(from) as f64 * period) as u64;
+                times.push(StepTime {
+                    label: op.to_string(),
+                    kernel: variant.to_string(),
+                    location: cost.location.clone(),
+                    start: since(origin, pair[0]),
+                    nanoseconds: since(pair[0], pair[1]),
+                    bytes: cost.bytes,
+                    flops: cost.flops,
+                });
+            }
         }
         Ok(times)
     }

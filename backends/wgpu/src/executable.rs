@@ -8,7 +8,8 @@ use crate::prepared::{Prepared, Uploads};
 use crate::record::{Counts, Recorder};
 use crate::sync::lock;
 use hadal_device::{
-    Arguments, DeviceError, DeviceFuture, Executable, ExecutableStats, PlanReport, Results, StepTime, Weights,
+    Arguments, DeviceError, DeviceFuture, Executable, ExecutableStats, PlanReport, Results, StepClock,
+    StepTime, Weights,
 };
 use hadal_graph::Bindings;
 use hadal_graph::program::Program;
@@ -78,6 +79,11 @@ impl Executable for WgpuExecutable {
 
     fn stats(&self) -> ExecutableStats {
         *lock(&self.stats)
+    }
+
+    fn clock(&self) -> Option<StepClock> {
+        let timestamps = self.prepared.context.features.contains(wgpu::Features::TIMESTAMP_QUERY);
+        timestamps.then_some(StepClock::Device)
     }
 
     fn profile<'a>(&'a self, arguments: Arguments) -> DeviceFuture<'a, (Results, Vec<StepTime>)> {

@@ -44,9 +44,19 @@ pub(crate) struct Dispatch {
     pub(crate) groups: [u32; 2],
     /// Whether the kernel may report a fault.
     pub(crate) faults: bool,
+    /// What the step costs, in its first dispatch.
+    pub(crate) cost: Cost,
     slots: Vec<Slot>,
     parameters: (u64, u64),
     bind_groups: Mutex<Vec<(Vec<u64>, wgpu::BindGroup)>>,
+}
+
+/// What a profile says of a step.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cost {
+    pub(crate) location: Option<Arc<str>>,
+    pub(crate) bytes: u64,
+    pub(crate) flops: u64,
 }
 
 /// What one storage binding covers.
@@ -83,12 +93,19 @@ impl Instance {
         let mut parameters = Vec::new();
         let mut steps = Vec::with_capacity(plan.steps.len());
         for (step, pieces) in part.steps(program).iter().zip(&plan.steps) {
-            let mut launches = Vec::new();
+            let mut launches: Vec<Dispatch> = Vec::new();
             for kernels in pieces.iter().flatten() {
                 for launch in &kernels.candidate.launches {
                     let slots = plan.slots(context, step, kernels, launch)?;
                     launches.extend(dispatch(context, step, launch, slots, bindings, &mut parameters).await?);
                 }
+            }
+            for launch in &mut launches {
+                launch.cost.location = program.location(step).cloned();
+            }
+            if let Some(first) = launches.first_mut() {
+                first.cost.bytes = plan.touched_bytes(program, step);
+                first.cost.flops = step.kernel.flops(bindings)?;
             }
             steps.push(launches);
         }
@@ -184,6 +201,7 @@ async fn dispatch(
         pipeline: context.pipelines.get(context, launch, &step.label).await?,
         groups,
         faults: launch.faults,
+        cost: Cost::default(),
         slots,
         parameters: (offset, bytes),
         bind_groups: Mutex::default(),

@@ -179,6 +179,12 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Bytes of what a step reads and writes.
+    pub(crate) fn touched_bytes(&self, program: &Program, step: &Step) -> u64 {
+        let bytes = |&id: &ValueId| (self.elements[id.index()] * program.values[id].dtype.size()) as u64;
+        step.reads.iter().chain(&step.writes).map(bytes).sum()
+    }
+
     /// The plan as a table. Errors: `Dim`.
     pub(crate) fn report(
         &self,
@@ -192,7 +198,6 @@ impl Plan {
                 Some(&id) => program.values[id].shape.eval(bindings)?,
                 None => Vec::new(),
             };
-            let touched = step.reads.iter().chain(&step.writes);
             let kernel = match pieces.as_deref() {
                 None => "control".to_string(),
                 Some([whole]) => whole.candidate.variant.to_string(),
@@ -205,9 +210,7 @@ impl Plan {
                 label: step.label.clone(),
                 kernel,
                 shape,
-                bytes: touched
-                    .map(|&id| (self.elements[id.index()] * program.values[id].dtype.size()) as u64)
-                    .sum(),
+                bytes: self.touched_bytes(program, step),
                 flops: step.kernel.flops(bindings)?,
                 scratch_bytes: pieces.iter().flatten().flat_map(|p| &p.scratch).map(|(_, bytes)| bytes).sum(),
                 host: pieces.is_none(),

@@ -8,7 +8,7 @@
 use crate::health::{self, Health};
 use crate::scope::check_now;
 use crate::sync::lock;
-use hadal_device::{DeviceError, DeviceInfo, MemoryStats};
+use hadal_device::{DeviceError, DeviceInfo, MemoryObserver, MemoryStats, MemoryUse};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,6 +36,14 @@ impl Use {
             Use::Queries => U::QUERY_RESOLVE | U::COPY_SRC,
         }
     }
+
+    fn purpose(self) -> MemoryUse {
+        match self {
+            Use::Tensor => MemoryUse::Tensor,
+            Use::Uniform => MemoryUse::Plan,
+            Use::Staging | Use::Queries => MemoryUse::Transfer,
+        }
+    }
 }
 
 /// All buffers of one device.
@@ -52,6 +60,7 @@ pub(crate) struct Pool {
 struct State {
     free: BTreeMap<(Use, u64), Vec<Block>>,
     stats: MemoryStats,
+    observer: Option<Arc<dyn MemoryObserver>>,
 }
 
 struct Block {
@@ -92,6 +101,9 @@ impl Allocation {
 impl Drop for Allocation {
     fn drop(&mut self) {
         let mut state = lock(&self.pool.state);
+        if let Some(observer) = &state.observer {
+            observer.freed(self.block.id, self.block.class);
+        }
         state.stats.in_use -= self.block.class;
         state.stats.buffers -= 1;
         state.stats.cached += self.block.class;
@@ -115,6 +127,24 @@ impl Pool {
 
     /// Memory of at least `bytes` bytes with unspecified contents. Errors: `OutOfMemory`, `Lost`.
     pub(crate) fn allocate(self: &Arc<Self>, usage: Use, bytes: u64) -> Result<Allocation, DeviceError> {
+        self.allocate_for(usage, bytes, usage.purpose())
+    }
+
+    /// Like [`Pool::allocate`], for memory that serves another purpose than its use says.
+    pub(crate) fn allocate_for(
+        self: &Arc<Self>,
+        usage: Use,
+        bytes: u64,
+        purpose: MemoryUse,
+    ) -> Result<Allocation, DeviceError> {
+        let allocation = self.obtain(usage, bytes)?;
+        if let Some(observer) = &lock(&self.state).observer {
+            observer.allocated(allocation.block.id, allocation.block.class, purpose);
+        }
+        Ok(allocation)
+    }
+
+    fn obtain(self: &Arc<Self>, usage: Use, bytes: u64) -> Result<Allocation, DeviceError> {
         self.health.alive(&self.info)?;
         if bytes > self.largest {
             let limit = format!(" (the largest buffer of this device is {} bytes)", self.largest);
@@ -159,6 +189,15 @@ impl Pool {
         lock(&self.state).stats
     }
 
+    /// Tells `observer` of every block from now on. Returns the counters at that moment.
+    pub(crate) fn observe(&self, observer: Option<Arc<dyn MemoryObserver>>) -> MemoryStats {
+        let mut state = lock(&self.state);
+        let (stats, former) = (state.stats, std::mem::replace(&mut state.observer, observer));
+        drop(state);
+        drop(former);
+        stats
+    }
+
     /// Refuses allocations that would bring the memory in use above `limit` bytes.
     pub(crate) fn set_limit(&self, limit: Option<u64>) {
         lock(&self.state).stats.limit = limit;
@@ -177,7 +216,7 @@ impl Pool {
     /// Counts `class` bytes as in use and takes a free block of that class if there is one.
     fn take(&self, usage: Use, class: u64) -> Result<Option<Block>, DeviceError> {
         let mut state = lock(&self.state);
-        let State { free, stats } = &mut *state;
+        let State { free, stats, .. } = &mut *state;
         if let Some(limit) = stats.limit
             && stats.in_use.saturating_add(class) > limit
         {

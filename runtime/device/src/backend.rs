@@ -1,6 +1,6 @@
 //! The interface that every backend implements.
 
-use crate::{Buffer, DeviceError, DeviceFuture, DeviceInfo, MaybeSend, MaybeSync};
+use crate::{Buffer, DeviceError, DeviceFuture, DeviceInfo, MaybeSend, MaybeSync, MemoryObserver};
 use hadal_graph::program::Program;
 use hadal_graph::{Bindings, DType, HostTensor, Target};
 use std::collections::BTreeMap;
@@ -43,6 +43,13 @@ pub trait Backend: MaybeSend + MaybeSync + fmt::Debug {
     /// Memory counters.
     fn memory_stats(&self) -> MemoryStats;
 
+    /// From now on `observer` is told of every block of memory, or nobody is. Returns the counters as they were at that moment. A backend that
+    /// does not count tells nobody.
+    fn observe_memory(&self, observer: Option<Arc<dyn MemoryObserver>>) -> MemoryStats {
+        drop(observer);
+        self.memory_stats()
+    }
+
     /// Refuses allocations beyond `limit` bytes; `None` lifts the limit.
     fn set_memory_limit(&self, limit: Option<u64>);
 
@@ -67,6 +74,11 @@ pub trait Executable: MaybeSend + MaybeSync + fmt::Debug {
 
     /// Counts since preparation.
     fn stats(&self) -> ExecutableStats;
+
+    /// Which clock [`Executable::profile`] reads; `None` where it would be an error.
+    fn clock(&self) -> Option<StepClock> {
+        None
+    }
 
     /// One run with the device's time for each kernel launch, in order. Slower than [`Executable::run`], since launches do not overlap.
     ///
@@ -101,6 +113,15 @@ pub struct Results {
     pub variables: Vec<Buffer>,
 }
 
+/// The clock of [`StepTime`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepClock {
+    /// The host's: launches begin so long after the run was asked for.
+    Host,
+    /// The device's own: launches begin so long after the first one.
+    Device,
+}
+
 /// What one kernel launch took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepTime {
@@ -108,8 +129,16 @@ pub struct StepTime {
     pub label: String,
     /// Archetype and variant of the kernel.
     pub kernel: String,
+    /// Where a person asked for what the step writes.
+    pub location: Option<Arc<str>>,
+    /// When it began, in nanoseconds, by the executable's [`StepClock`].
+    pub start: u64,
     /// Time on the device.
     pub nanoseconds: u64,
+    /// Bytes read and written. Where a step takes several launches, all of it counts for the first one.
+    pub bytes: u64,
+    /// Arithmetic operations, as [`PlanStep::flops`]; counted as bytes are.
+    pub flops: u64,
 }
 
 /// Counters of one executable.

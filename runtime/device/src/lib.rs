@@ -6,18 +6,20 @@ mod buffer;
 mod error;
 mod info;
 mod maybe_send;
+mod observer;
 mod registry;
 mod selector;
 mod tuner;
 
 pub use backend::{
-    Arguments, Backend, Executable, ExecutableStats, MemoryStats, PlanReport, PlanStep, Results, StepTime,
-    Weights,
+    Arguments, Backend, Executable, ExecutableStats, MemoryStats, PlanReport, PlanStep, Results, StepClock,
+    StepTime, Weights,
 };
 pub use buffer::{Buffer, Storage};
 pub use error::DeviceError;
 pub use info::{DeviceInfo, DeviceKind};
 pub use maybe_send::{DeviceFuture, MaybeSend, MaybeSync};
+pub use observer::{MemoryObserver, MemoryUse};
 pub use registry::{BackendFactory, Listing, Registry};
 pub use selector::{Selector, SelectorError, Which};
 pub use tuner::{Rejection, Tuner, Verdict};

@@ -1,6 +1,7 @@
 //! Devices, as people open them.
 
 use crate::plan::{Book, DeviceStats};
+use crate::profiler::HostWork;
 use crate::variable::Effects;
 use crate::{Error, Result};
 use hadal_device::{Backend, Buffer, DeviceInfo, Listing, MemoryStats, Registry, Selector};
@@ -108,7 +109,10 @@ impl Device {
     /// As [`Device::synchronize`], for a browser.
     pub async fn synchronize_async(&self) -> Result<()> {
         match &self.0.backend {
-            Some(backend) => Ok(backend.synchronize().await?),
+            Some(backend) => {
+                let _waiting = self.0.book.profiler.span(HostWork::Wait, String::new);
+                Ok(backend.synchronize().await?)
+            }
             None => Ok(()),
         }
     }
@@ -132,7 +136,19 @@ impl Device {
     }
 
     pub(crate) fn upload(&self, tensor: &HostTensor) -> Result<Buffer> {
+        let _uploading =
+            self.0.book.profiler.span(HostWork::Upload, || format!("{}{:?}", tensor.dtype(), tensor.shape()));
         Ok(self.backend()?.upload(tensor)?)
+    }
+
+    /// The contents of a buffer, after everything queued before.
+    pub(crate) async fn read_back(&self, buffer: &Buffer) -> Result<Vec<u8>> {
+        let _reading = self
+            .0
+            .book
+            .profiler
+            .span(HostWork::Read, || format!("{}[{}]", buffer.dtype(), buffer.elements()));
+        Ok(self.backend()?.read(buffer).await?)
     }
 }
 

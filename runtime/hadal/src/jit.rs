@@ -5,6 +5,7 @@ use crate::debug::{Watch, describe};
 use crate::device::Device;
 use crate::mode::Mode;
 use crate::plan::{Plan, lock};
+use crate::profiler::{self, HostWork};
 use crate::tensor::node::{Source, State};
 use crate::tensor::record::{Recorder, locate};
 use crate::tensor::{Tensor, materialise};
@@ -149,7 +150,9 @@ where
             return Ok(known.clone());
         }
         self.traces.fetch_add(1, Ordering::Relaxed);
+        let tracing = profiler::span(&self.device, HostWork::Trace, || "step".into());
         let recorded = record_step(&self.device, &types, &self.f)?;
+        drop(tracing);
         let traced = Arc::new(recorded.prepare(&self.device, types).await?);
         lock(&self.plans).push(traced.clone());
         Ok(traced)

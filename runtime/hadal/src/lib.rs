@@ -34,6 +34,10 @@
 //! Nothing is converted silently: operands have one dtype, or there is an error that says to cast. Random numbers come from counters
 //! ([`Key`]), so one seed gives the same numbers on every device.
 //!
+//! # Looking on
+//!
+//! [`profiler`] says where time and memory go; [`Device::set_debug`] finds the op that makes NaN.
+//!
 //! # Waiting
 //!
 //! Whatever needs a device's answer is a future, with a blocking twin where threads exist: [`Tensor::to_vec`] waits for
@@ -59,6 +63,7 @@ mod model;
 pub mod nn;
 pub mod optim;
 mod plan;
+pub mod profiler;
 mod region;
 pub mod tensor;
 mod trace;

@@ -1,6 +1,7 @@
 //! Prepared graphs, and the cache that finds them again.
 
 use crate::Result;
+use crate::profiler::{HostWork, Slot};
 use hadal_device::{Arguments, Backend, Executable, ExecutableStats, Results, Weights};
 use hadal_graph::Graph;
 use std::collections::HashMap;
@@ -10,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// An executable whose counts outlive it.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    /// How many plans its device had made before, and this one.
+    number: u64,
     executable: Arc<dyn Executable>,
     book: Arc<Book>,
 }
@@ -20,7 +23,14 @@ impl Plan {
     }
 
     pub(crate) async fn run(&self, arguments: Arguments) -> Result<Results> {
-        Ok(self.executable.run(arguments).await?)
+        match self.book.profiler.current() {
+            None => Ok(self.executable.run(arguments).await?),
+            Some(recording) => recording.run(&*self.executable, self.name(), arguments).await,
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("{} #{}", self.executable.program().name, self.number)
     }
 }
 
@@ -38,6 +48,8 @@ pub(crate) struct Book {
     entries: Mutex<Entries>,
     /// Recorded expressions and values that somebody still refers to.
     pub(crate) live_nodes: AtomicU64,
+    /// The profile under way, if there is one.
+    pub(crate) profiler: Slot,
 }
 
 #[derive(Debug, Default)]
@@ -80,11 +92,15 @@ impl Book {
         graph: &Graph,
         weights: &Weights,
     ) -> Result<Arc<Plan>> {
+        let planning = self.profiler.span(HostWork::Plan, || graph.name.clone());
         let program = hadal_graph::compile(graph, backend.target())?;
+        drop(planning);
+        let preparing = self.profiler.span(HostWork::Prepare, || graph.name.clone());
         let executable = backend.prepare(Arc::new(program), weights).await?;
-        let plan = Arc::new(Plan { executable, book: self.clone() });
+        drop(preparing);
         let mut entries = lock(&self.entries);
         entries.prepared += 1;
+        let plan = Arc::new(Plan { number: entries.prepared, executable, book: self.clone() });
         entries.live.retain(|p| p.strong_count() > 0);
         entries.live.push(Arc::downgrade(&plan));
         Ok(plan)

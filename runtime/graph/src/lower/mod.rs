@@ -268,6 +268,9 @@ impl<'a> Lowering<'a> {
         let value =
             Value { dtype: ty.dtype, shape: ty.shape.clone(), role: Role::Computed, alias: None, name };
         let id = self.program.values.push(value);
+        if let Some(location) = &self.graph.node(node).location {
+            self.program.locations.insert(id, location.clone());
+        }
         self.values[node.index()] = Some(id);
         id
     }

@@ -31,6 +31,8 @@ pub use pointwise::{BinaryOp, CompareOp, Indirect, Instr, PointwiseProgram, Reg,
 
 use crate::arena::{Arena, Handle};
 use crate::{DType, Dim, HostTensor, Shape};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A value of a program.
 pub type ValueId = Handle<Value>;
@@ -126,6 +128,8 @@ pub struct Program {
     pub once: Vec<Step>,
     /// Steps of each run, in order.
     pub steps: Vec<Step>,
+    /// Where a person asked for what a value holds, as far as that is known.
+    pub locations: BTreeMap<ValueId, Arc<str>>,
 }
 
 impl Program {
@@ -143,6 +147,11 @@ impl Program {
         let root = self.storage(value);
         self.outputs.iter().any(|&o| self.storage(o) == root)
             || self.updates.iter().any(|u| self.storage(u.value) == root)
+    }
+
+    /// Where a person asked for what a step writes.
+    pub fn location(&self, step: &Step) -> Option<&Arc<str>> {
+        step.writes.iter().find_map(|write| self.locations.get(write))
     }
 
     /// Kernel launches of one run outside control steps.

@@ -15,7 +15,7 @@ impl Tensor {
     pub async fn to_host_async(&self) -> Result<HostTensor> {
         materialise(vec![self.clone()]).await?;
         let (buffer, dims) = (self.buffer()?, self.dims()?);
-        let bytes = self.device().backend()?.read(&buffer).await?;
+        let bytes = self.device().read_back(&buffer).await?;
         Ok(HostTensor::from_bytes(self.dtype(), dims, Bytes::new(bytes))?)
     }
 
