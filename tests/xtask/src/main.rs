@@ -14,6 +14,7 @@
 //! `target/models`, or where `HADAL_HOME` points.
 
 mod browser;
+mod compilers;
 mod data;
 mod demo;
 mod driver;

@@ -20,6 +20,10 @@ pub(crate) enum Need {
     Models,
     /// The data sets that packages of the system bring.
     Data,
+    /// NVRTC and `ptxas`.
+    Cuda,
+    /// clang with AMD's back end.
+    Clang,
 }
 
 /// A named part of the tests.
@@ -53,7 +57,7 @@ pub(crate) const FEATURES: &str = "hadal-data/parquet,hadal-data/zstd,hadal-data
 
 /// Every suite.
 pub(crate) fn all() -> &'static [Suite] {
-    use Need::{Data, Driver, Models, Wasm};
+    use Need::{Clang, Cuda, Data, Driver, Models, Wasm};
     use Runner::{Cargo, Tests};
     const {
         &[
@@ -66,6 +70,8 @@ pub(crate) fn all() -> &'static [Suite] {
             suite("graph", "ops, gradients, passes, reference", Tests(&["hadal-graph"])),
             suite("device", "selectors and the registry", Tests(&["hadal-device"])),
             suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"])),
+            suite("simt", "every kernel in CUDA and HIP C++, by real compilers", Tests(&["hadal-simt"]))
+                .needs(&[Cuda, Clang]),
             suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"]))
                 .needs(&[Models]),
             suite("data", "data sets, loaders, every reader, augmentation", Tests(&["hadal-data"]))

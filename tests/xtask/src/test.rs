@@ -2,7 +2,7 @@
 
 use crate::process::{cargo, describe, succeeds, watch};
 use crate::suites::{FEATURES, Need, Runner, Suite, all};
-use crate::{data, driver, models, wasm, workspace};
+use crate::{compilers, data, driver, models, wasm, workspace};
 use anyhow::{Context, Result, bail};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -29,6 +29,12 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     }
     if needs(Need::Data) && !data::ensure() {
         eprintln!("without the data sets the tests of their readers will fail");
+    }
+    if needs(Need::Cuda) && !compilers::ensure_cuda() {
+        eprintln!("without NVRTC the tests of CUDA kernels will fail");
+    }
+    if needs(Need::Clang) && !compilers::ensure_clang() {
+        eprintln!("without clang-19 the tests of HIP kernels will fail");
     }
     let nextest = succeeds("cargo", &["nextest", "--version"]);
     if chosen.iter().any(|suite| matches!(suite.runner, Runner::Tests(..))) {
@@ -130,6 +136,10 @@ fn commands(suite: &Suite, nextest: bool) -> Vec<Command> {
             command.env("CI", "1");
         }
         command.env("INSTA_UPDATE", "no").env("CARGO_TERM_COLOR", "never");
+        if suite.needs.contains(&Need::Cuda) {
+            command.env("LD_LIBRARY_PATH", compilers::library_path());
+            command.env("HADAL_CUDA", compilers::cuda_folder());
+        }
         // Keeps a layer of Mesa from complaining where there is no desktop.
         command.env("NODEVICE_SELECT", "1");
     }
