@@ -3,6 +3,7 @@
 //! Every comparison interleaves the two sides (A B A B …) in one process or one driver, and reports medians and their ratio: on a shared machine a
 //! single timing says nothing. `bench/compare` runs them all and writes the tables of `docs/performance.md`.
 
+mod eager;
 mod matmul;
 mod minilm;
 mod timing;
@@ -48,6 +49,15 @@ enum What {
         #[arg(long)]
         plan: bool,
     },
+    /// The same calls eagerly and under `jit`, in turn: inference and training steps of an MLP and of LeNet, one JSON line each.
+    Eager {
+        /// Where both run.
+        #[arg(long, default_value = "cpu")]
+        backend: String,
+        /// Rounds; each times both sides once.
+        #[arg(long, default_value_t = 100)]
+        rounds: usize,
+    },
     /// all-MiniLM-L6-v2 on random tokens: prints the times of each round as one JSON line.
     Minilm {
         /// The folder with `model.safetensors` and `config.json`.
@@ -71,7 +81,12 @@ enum What {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         What::Matmul { n, backend, rounds } => matmul::run(n, &backend, rounds),
-        What::Train { model, backend, steps, eager, plan } => train::run(&model, &backend, steps, eager, plan),
-        What::Minilm { model, backend, batch, tokens, runs } => minilm::run(&model, &backend, batch, tokens, runs),
+        What::Train { model, backend, steps, eager, plan } => {
+            train::run(&model, &backend, steps, eager, plan)
+        }
+        What::Eager { backend, rounds } => eager::run(&backend, rounds),
+        What::Minilm { model, backend, batch, tokens, runs } => {
+            minilm::run(&model, &backend, batch, tokens, runs)
+        }
     }
 }

@@ -33,7 +33,8 @@ pub fn run(n: usize, backend: &str, rounds: usize) -> anyhow::Result<()> {
     }
     let rate = |ms: f64| 2.0 * (n as f64).powi(3) / ms / 1e6;
     let (hadal, gemm) = (median(&ours), median(&theirs));
-    let mut line = serde_json::json!({ "n": n, "backend": backend, "hadal_ms": hadal, "hadal_gflops": rate(hadal) });
+    let mut line =
+        serde_json::json!({ "n": n, "backend": backend, "hadal_ms": hadal, "hadal_gflops": rate(hadal) });
     if peer {
         line["gemm_ms"] = gemm.into();
         line["gemm_gflops"] = rate(gemm).into();

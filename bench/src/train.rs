@@ -26,7 +26,7 @@ struct LeNet {
     fc3: Linear,
 }
 
-trait Scores: Module {
+pub trait Scores: Module {
     fn scores(&self, x: &Tensor) -> hadal::Result<Tensor>;
 }
 
@@ -45,10 +45,10 @@ impl Scores for LeNet {
     }
 }
 
-pub fn run(model: &str, backend: &str, steps: usize, eager: bool, plan: bool) -> anyhow::Result<()> {
-    let device = Device::open(backend)?;
-    let scope = Scope::random(&device, 0);
-    let model: Box<dyn Scores> = match model {
+/// `mlp` or LeNet, with random weights.
+pub fn network(name: &str, device: &Device) -> anyhow::Result<Box<dyn Scores>> {
+    let scope = Scope::random(device, 0);
+    Ok(match name {
         "mlp" => Box::new(Mlp {
             hidden: Linear::new(&scope.at("hidden"), 784, 256)?,
             output: Linear::new(&scope.at("output"), 256, 10)?,
@@ -63,7 +63,12 @@ pub fn run(model: &str, backend: &str, steps: usize, eager: bool, plan: bool) ->
                 fc3: Linear::new(&scope.at("fc3"), 84, 10)?,
             })
         }
-    };
+    })
+}
+
+pub fn run(model: &str, backend: &str, steps: usize, eager: bool, plan: bool) -> anyhow::Result<()> {
+    let device = Device::open(backend)?;
+    let model = network(model, &device)?;
     let optimizer = Adam::new(&model.variables(), 1e-3, AdamOptions::default())?;
     let images = Tensor::rand(&device, [BATCH, 1, 28, 28], 1)?;
     let labels: Vec<i64> = (0..BATCH as i64).map(|i| i % 10).collect();
@@ -90,10 +95,16 @@ pub fn run(model: &str, backend: &str, steps: usize, eager: bool, plan: bool) ->
     }
     if plan && let Some(plan) = traced.plan() {
         for step in plan?.steps {
-            eprintln!("{:>12} flop {:>12} B  {:24} {:?} {}", step.flops, step.bytes, step.kernel, step.shape, step.label);
+            eprintln!(
+                "{:>12} flop {:>12} B  {:24} {:?} {}",
+                step.flops, step.bytes, step.kernel, step.shape, step.label
+            );
         }
     }
     let middle = median(&times);
-    println!("{}", serde_json::json!({ "engine": "hadal", "backend": backend, "eager": eager, "median_ms": middle, "steps_per_second": 1e3 / middle }));
+    println!(
+        "{}",
+        serde_json::json!({ "engine": "hadal", "backend": backend, "eager": eager, "median_ms": middle, "steps_per_second": 1e3 / middle })
+    );
     Ok(())
 }
