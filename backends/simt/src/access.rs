@@ -1,6 +1,6 @@
 //! Places in memory, and indices that are brought into range.
 
-use crate::functions::{Body, length_name};
+use crate::functions::{Body, bare, length_name};
 use crate::{Bounds, Error};
 use naga::proc::IndexableLength;
 use naga::proc::index::{GuardedIndex, access_needs_check};
@@ -41,7 +41,7 @@ impl Body<'_, '_> {
         }
         Ok(match self.register_component(pointer)? {
             Some((vector, index)) => format!("wgsl::set({vector}, {index}, {value});"),
-            None => format!("{} = {value};", self.place(pointer)?),
+            None => format!("{} = {};", self.place(pointer)?, bare(value)),
         })
     }
 

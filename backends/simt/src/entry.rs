@@ -35,7 +35,7 @@ pub(crate) fn write(context: &Context, names: &mut Names, index: usize) -> Resul
         let name = body.names.global(global).to_string();
         match variable.space {
             AddressSpace::WorkGroup => {
-                body.line(format_args!("__shared__ alignas(16) {ty} {name};"));
+                body.line(format_args!("alignas(16) __shared__ {ty} {name};"));
                 shared_bytes += types::size_of(context, variable.ty).next_multiple_of(16);
                 shared.push(name);
             }

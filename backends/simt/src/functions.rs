@@ -144,6 +144,8 @@ impl<'a, 'n> Body<'a, 'n> {
             None => format!("_e{}", handle.index()),
         };
         let ty = types::resolved_name(self.context, self.names, &self.info[handle].ty)?;
+        let value = value.to_string();
+        let value = bare(&value);
         if self.passed_over {
             self.line(format_args!("{ty} {name};"));
             self.line(format_args!("{name} = {value};"));
@@ -171,4 +173,21 @@ impl<'a, 'n> Body<'a, 'n> {
         };
         self.context.unsupported(construct, &owner, span)
     }
+}
+
+/// `text` without the parentheses that enclose all of it.
+pub(crate) fn bare(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return text };
+    let mut depth = 0;
+    for c in inner.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth < 0 {
+            return text;
+        }
+    }
+    inner
 }

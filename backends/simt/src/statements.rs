@@ -1,7 +1,7 @@
 //! Statements.
 
 use crate::Error;
-use crate::functions::{Body, globals, is_unsized, length_name};
+use crate::functions::{Body, bare, globals, is_unsized, length_name};
 use naga::{Barrier, Block, Expression, Function, Handle, Range, Statement, SwitchCase, SwitchValue};
 
 impl Body<'_, '_> {
@@ -27,7 +27,7 @@ impl Body<'_, '_> {
                 },
                 Statement::Return { value: Some(value) } => {
                     let value = self.value(*value)?;
-                    self.line(format_args!("return {value};"));
+                    self.line(format_args!("return {};", bare(&value)));
                 }
                 Statement::Return { value: None } => self.line("return;"),
                 Statement::ControlBarrier(barrier) => {
@@ -114,7 +114,7 @@ impl Body<'_, '_> {
             self.line(format_args!("if (!{condition}) {{"));
             self.nested(reject)?;
         } else {
-            self.line(format_args!("if ({condition}) {{"));
+            self.line(format_args!("if ({}) {{", bare(&condition)));
             self.nested(accept)?;
             if !reject.is_empty() {
                 self.line("} else {");
@@ -127,7 +127,7 @@ impl Body<'_, '_> {
 
     fn switch(&mut self, selector: Handle<Expression>, cases: &[SwitchCase]) -> Result<(), Error> {
         let selector = self.value(selector)?;
-        self.line(format_args!("switch ({selector}) {{"));
+        self.line(format_args!("switch ({}) {{", bare(&selector)));
         for case in cases {
             let label = match case.value {
                 SwitchValue::I32(i32::MIN) => "case (-2147483647 - 1)".to_string(),
@@ -177,7 +177,7 @@ impl Body<'_, '_> {
         }
         if let Some(condition) = break_if {
             let condition = self.value(condition)?;
-            self.line(format_args!("if ({condition}) {{"));
+            self.line(format_args!("if ({}) {{", bare(&condition)));
             self.line("    break;");
             self.line("}");
         }
