@@ -141,7 +141,8 @@ impl Tensor {
     /// Errors: as [`Tensor::backward`]; a seed of another type.
     #[track_caller]
     pub fn backward_with(&self, seed: &Tensor) -> Result<Gradients> {
-        let history = no_grad(|| self.differentiate(seed, Location::caller()))?;
+        let location = Location::caller();
+        let history = no_grad(|| self.differentiate(seed, location))?;
         for tensor in &history.nodes {
             tensor.0.release();
         }

@@ -20,6 +20,7 @@
 //! wgpu. On the host, what is not the device's work is timed: tracing, planning, preparing, copies to and fro. Of memory, every block that is
 //! handed out or given back is noted with what was going on then. [`range`] names parts of a program, as `torch.profiler.record_function` does.
 //!
+//! Launches have the line that asked for their result; those of a backward pass that is recorded within the scope have the line of the forward op.
 //! Values are lazy: what nobody asks for within the scope does not run in it.
 //!
 //! # What it costs

@@ -127,14 +127,14 @@ impl Origin {
         Origin { caller, places: HashMap::new(), first_gradient: usize::MAX }
     }
 
-    /// Nodes from number `first` on are gradients of forward ops that were asked for at `locations`. Only debug mode wants to know.
+    /// Nodes from number `first` on are gradients of forward ops that were asked for at `locations`. Only debug mode and profiles want to know.
     pub(crate) fn gradient(
         device: &Device,
         caller: &'static Location<'static>,
         first: usize,
         locations: &[(NodeId, &'static Location<'static>)],
     ) -> Origin {
-        if !device.debug() {
+        if !device.debug() && device.book().profiler.current().is_none() {
             return Origin::caller(caller);
         }
         let places = locations.iter().map(|(_, location)| (location.to_string(), *location)).collect();
