@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use hadal::Device;
 use hadal::backend::Selector;
+use hadal_train::Precision;
 use std::path::PathBuf;
 
 /// Runs, checks and inspects models on any device.
@@ -69,6 +70,9 @@ pub(crate) struct Run {
     /// The folder for the outputs, one .npy each; made if it is missing
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,
+    /// Print where time goes, and write tables, a trace for Perfetto and the use of memory into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) profile: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -120,6 +124,9 @@ pub(crate) struct Train {
     /// Go on with the run in the output folder, if there is one
     #[arg(long)]
     pub(crate) resume: bool,
+    /// In which precision a step computes: f32, f16, bf16 or dynamic; instead of what the recipe says
+    #[arg(long, value_name = "PRECISION")]
+    pub(crate) precision: Option<Precision>,
     /// Train on permuted labels: a control, which must not learn
     #[arg(long)]
     pub(crate) shuffle_labels: bool,
@@ -129,6 +136,12 @@ pub(crate) struct Train {
     /// Steps between checkpoints within an epoch; there is always one after each
     #[arg(long, value_name = "STEPS")]
     pub(crate) checkpoint_every: Option<u64>,
+    /// Print where the time of the first steps goes, and write tables, a trace for Perfetto and the use of memory into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) profile: Option<PathBuf>,
+    /// Steps to profile
+    #[arg(long, value_name = "STEPS", default_value_t = 20, requires = "profile", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) profile_steps: u64,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use hadal::Device;
 use hadal::backend::Selector;
 use hadal::graph::{Graph, HostTensor, NodeId};
+use hadal::profiler::Profiler;
 use hadal_formats::npy;
 use serde_json::json;
 use std::io::Write;
@@ -27,8 +28,13 @@ pub(crate) fn command(given: &Run, global: &Global, out: &mut dyn Write) -> Resu
     let backend = device.backend()?;
     let session = Session::new(backend, &model.graph, &model.weights)?;
     let start = Instant::now();
+    let profiler = given.profile.as_ref().map(|_| Profiler::start(session.device())).transpose()?;
     let outputs = session.run(&inputs)?;
     let took = start.elapsed();
+    let profile = profiler.map(Profiler::stop);
+    if let (Some(profile), Some(folder)) = (&profile, &given.profile) {
+        profile.write(folder)?;
+    }
     std::fs::create_dir_all(&given.output).with_context(|| cannot_write(&given.output))?;
     let mut written = Vec::new();
     for ((name, file), tensor) in names.iter().zip(&files).zip(&outputs) {
@@ -64,6 +70,9 @@ pub(crate) fn command(given: &Run, global: &Global, out: &mut dyn Write) -> Resu
             stats.host_steps,
             took.as_secs_f64() * 1e3
         );
+        if let Some(profile) = &profile {
+            write!(out, "\n{profile}")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -23,6 +23,11 @@ impl Session {
         Ok(Session(prepared))
     }
 
+    /// The device that it runs on.
+    pub(crate) fn device(&self) -> &Device {
+        self.0.device()
+    }
+
     /// The prepared program.
     pub(crate) fn program(&self) -> &Program {
         self.0.program()

@@ -4,8 +4,9 @@ use crate::arguments::{Global, Train};
 use crate::scratch;
 use crate::terminal::{Progress, count};
 use anyhow::{Context, Result};
+use hadal::profiler::Profile;
 use hadal_train::recipe::{BUILTIN, Given};
-use hadal_train::{Callback, EpochRecord, Flow, Recipe, StepRecord};
+use hadal_train::{Callback, EpochRecord, Flow, Profiling, Recipe, StepRecord};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub(crate) fn command(given: &Train, global: &Global, out: &mut dyn Write) -> Re
     recipe.training.epochs = given.epochs.unwrap_or(recipe.training.epochs);
     recipe.training.seed = given.seed.unwrap_or(recipe.training.seed);
     recipe.training.shuffle_labels |= given.shuffle_labels;
+    recipe.precision.amp = given.precision.unwrap_or(recipe.precision.amp);
     let device = global.device()?;
     let output = given.output.clone().unwrap_or_else(|| PathBuf::from(&recipe.name));
     eprintln!("{} on {}, into {}", recipe.name, device, output.display());
@@ -31,13 +33,17 @@ pub(crate) fn command(given: &Train, global: &Global, out: &mut dyn Write) -> Re
         resume: given.resume,
         log_every: Some(given.log_every),
         checkpoint_every: given.checkpoint_every,
+        profile: given.profile.clone().map(|folder| Profiling { folder, steps: given.profile_steps }),
     };
     let watch = Watch { bar: None, epochs: recipe.training.epochs, json: global.json, out: &mut *out };
     let trained = hadal_train::recipe::train(&recipe, &device, &options, watch)?;
     write_report(&output, &output.join("report.html"))?;
+    if trained.paused {
+        eprintln!("paused after {} steps; --resume goes on", count(trained.steps));
+        return Ok(ExitCode::from(130));
+    }
     if global.json {
-        let mut line =
-            json!({ "recipe": recipe.name, "backend": device.to_string(), "steps": trained.steps });
+        let mut line = json!({ "recipe": recipe.name, "backend": device.to_string(), "steps": trained.steps, "loader_wait_share": trained.history.loader_wait_share() });
         for (name, value) in &trained.test {
             line[*name] = (*value).into();
             line[format!("test_{name}")] = (*value).into();
@@ -89,7 +95,7 @@ impl Watch<'_> {
 }
 
 impl Callback for Watch<'_> {
-    fn progress(&mut self, _step: u64, batch: usize, batches: usize) {
+    fn progress(&mut self, _step: u64, batch: usize, batches: usize) -> Flow {
         let bar = self.bar.get_or_insert_with(|| {
             let mut bar = Progress::items("training", "steps", batches as u64);
             // A run that resumes begins in the middle.
@@ -97,6 +103,7 @@ impl Callback for Watch<'_> {
             bar
         });
         bar.advance(1);
+        Flow::Continue
     }
 
     fn step(&mut self, record: &StepRecord) -> Flow {
@@ -120,5 +127,19 @@ impl Callback for Watch<'_> {
             if record.best { "  *" } else { "" }
         );
         self.show(&line)
+    }
+
+    fn message(&mut self, text: &str) {
+        if !self.json {
+            self.bar = None;
+            self.show(text);
+        }
+    }
+
+    fn profile(&mut self, profile: &Profile) {
+        if !self.json {
+            self.bar = None;
+            self.show(&profile.to_string());
+        }
     }
 }

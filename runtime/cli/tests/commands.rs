@@ -94,6 +94,22 @@ fn a_run_writes_one_file_for_each_output() {
 }
 
 #[test]
+fn a_run_says_where_its_time_goes() {
+    let folder = model();
+    let inputs = ["run", ".", "-i", "x=x.npy", "-i", "ids=ids.npy", "-o", "out"];
+    for backend in BACKENDS {
+        let ran = run(&folder, &[&inputs[..], &["-b", backend, "--profile", backend]].concat());
+        assert!(ran.succeeds().contains("GFLOP/s") && ran.out.contains("in use at the peak"), "{}", ran.out);
+        let trace = std::fs::read_to_string(folder.path().join(backend).join("trace.json")).unwrap();
+        let trace: serde_json::Value = serde_json::from_str(&trace).unwrap();
+        let events = trace["traceEvents"].as_array().unwrap();
+        assert!(events.iter().any(|event| event["cat"] == "launch"), "{trace}");
+    }
+    let ran = run(&folder, &[&inputs[..], &["--profile", "x.npy"]].concat());
+    ran.fails(1, "x.npy cannot be made");
+}
+
+#[test]
 fn a_run_that_cannot_be_says_why_in_one_line() {
     let folder = model();
     let run = |arguments: &[&str]| run(&folder, &[&["run"], arguments, &["-o", "out"]].concat());

@@ -1,14 +1,17 @@
 //! What looks on while a run goes on, and may end it.
 
 use crate::{Direction, EpochRecord, StepRecord};
+use hadal::profiler::Profile;
 
-/// Whether a run goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether a run goes on. Of several wishes the strongest holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flow {
     /// It does.
     Continue,
     /// It ends after this epoch, as if all were over.
     Stop,
+    /// It ends after this step, with a checkpoint from which it may go on.
+    Pause,
 }
 
 /// Is shown all records. A resumed run shows the epochs before it again, so what a callback remembers of them needs no saving.
@@ -18,13 +21,21 @@ pub trait Callback {
         Flow::Continue
     }
 
-    /// After each batch of training: the step, and how many the epoch has in all with the place in it. For progress bars.
-    fn progress(&mut self, _step: u64, _batch: usize, _batches: usize) {}
+    /// After each batch of training: the steps so far, the batch's place in its epoch from 1, and how many the epoch has. For progress bars.
+    fn progress(&mut self, _step: u64, _batch: usize, _batches: usize) -> Flow {
+        Flow::Continue
+    }
 
     /// After an epoch, and once for each earlier one when a run resumes.
     fn epoch(&mut self, _record: &EpochRecord) -> Flow {
         Flow::Continue
     }
+
+    /// When there is something to tell: a choice of precision, a larger batch.
+    fn message(&mut self, _text: &str) {}
+
+    /// When the profile that was asked for is taken, and has been written.
+    fn profile(&mut self, _profile: &Profile) {}
 }
 
 /// Ends a run when a metric has not improved for some epochs.

@@ -1,6 +1,7 @@
 //! A run in one file.
 
 use crate::{History, Result, TrainError};
+use hadal::amp::Choice;
 use hadal::nn::{Module, Weights};
 use hadal::optim::Stateful;
 use hadal::{Device, HostTensor, Tensor, Variable};
@@ -13,12 +14,13 @@ use std::path::{Path, PathBuf};
 /// The key of the metadata.
 const KEY: &str = "hadal.checkpoint";
 /// Grows when a file with the old meaning would be misread.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// All that a run needs to go on.
 ///
 /// A checkpoint is a safetensors file: weights and buffers as `model.…`, the state of the optimizer as `optimizer.…`, that of random
-/// sources as `random.…`; everything else is JSON in its metadata.
+/// sources as `random.…`; of what else a run keeps, the loss scale as `scaler.…`, what the choice of precision has seen as `selector.…`, sums of gradients as
+/// `accumulation.…`, their noise as `noise.…`, and averages of weights as `ema.…`. Everything else is JSON in its metadata.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
@@ -36,6 +38,12 @@ pub(crate) struct Progress {
     pub(crate) position: Position,
     /// Steps so far.
     pub(crate) step: u64,
+    /// Batches so far.
+    pub(crate) batches: u64,
+    /// Batches of the next step.
+    pub(crate) batches_per_step: usize,
+    /// Precisions that were chosen, oldest first.
+    pub(crate) choices: Vec<Choice>,
     /// Training losses of the epoch under way that have been read: their sum, and how many.
     pub(crate) loss_sum: f64,
     pub(crate) loss_count: u64,
@@ -97,11 +105,15 @@ impl Checkpoint {
     pub(crate) fn save(
         path: &Path,
         module: &dyn Module,
-        optimizer: &dyn Stateful,
+        state: &[(&str, &dyn Stateful)],
         progress: &Progress,
     ) -> Result<()> {
         let mut tensors = BTreeMap::new();
-        for (prefix, weights) in [("model.", module.state_dict()?), ("optimizer.", optimizer.state_dict()?)] {
+        let mut parts = vec![("model.", module.state_dict()?)];
+        for (prefix, part) in state {
+            parts.push((prefix, part.state_dict()?));
+        }
+        for (prefix, weights) in parts {
             for name in weights.names() {
                 if let Some(value) = weights.value(name) {
                     tensors.insert(format!("{prefix}{name}"), value.clone());
@@ -117,9 +129,9 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Sets the weights, the state of the optimizer and the random sources to what was saved. Errors: `Checkpoint` or `Hadal` when they are of
-    /// another model.
-    pub(crate) fn restore(&self, module: &dyn Module, optimizer: &dyn Stateful) -> Result<()> {
+    /// Sets the weights, all other state and the random sources to what was saved. Errors: `Checkpoint` or `Hadal` when they are of another
+    /// model.
+    pub(crate) fn restore(&self, module: &dyn Module, state: &[(&str, &dyn Stateful)]) -> Result<()> {
         let variables = module.random_state();
         let Some(device) = module.variables().first().map(|variable| variable.device().clone()) else {
             return Err(TrainError::Task("the module has no trainable variables".into()));
@@ -135,7 +147,9 @@ impl Checkpoint {
             states.push((variable, Tensor::from_host(&device, value)?));
         }
         module.load_state_dict(&self.model(&device))?;
-        optimizer.load_state_dict(&self.part("optimizer.", &device))?;
+        for (prefix, part) in state {
+            part.load_state_dict(&self.part(prefix, &device))?;
+        }
         for (variable, state) in states {
             variable.set(&state)?;
         }

@@ -16,6 +16,15 @@ pub struct StepRecord {
     pub learning_rate: f64,
     /// Steps a second, without evaluation.
     pub steps_per_second: f64,
+    /// Examples a second, without evaluation.
+    pub examples_per_second: f64,
+    /// Examples of a step.
+    pub batch_size: usize,
+    /// The loss scale, in f16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<f64>,
+    /// The share of time that was spent waiting for the loader.
+    pub loader_wait_share: f64,
 }
 
 /// What evaluation after an epoch found.
@@ -33,8 +42,8 @@ pub struct EpochRecord {
     pub best: bool,
     /// Seconds that the epoch took, with evaluation.
     pub seconds: f64,
-    /// The share of training time that was spent waiting for data.
-    pub waiting: f64,
+    /// The share of training time that was spent waiting for the loader.
+    pub loader_wait_share: f64,
 }
 
 /// All epochs so far.
@@ -45,6 +54,13 @@ pub struct History {
 }
 
 impl History {
+    /// The share of training time that was spent waiting for the loader, over all epochs, each counted with its seconds.
+    pub fn loader_wait_share(&self) -> f64 {
+        let seconds: f64 = self.epochs.iter().map(|epoch| epoch.seconds).sum();
+        let waited: f64 = self.epochs.iter().map(|epoch| epoch.loader_wait_share * epoch.seconds).sum();
+        if seconds > 0.0 { waited / seconds } else { 0.0 }
+    }
+
     /// The best epoch so far.
     pub fn best(&self) -> Option<&EpochRecord> {
         self.epochs.iter().rev().find(|epoch| epoch.best)

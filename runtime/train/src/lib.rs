@@ -21,6 +21,11 @@
 //! It does not read back. The loss of each step is added up on the device, and is read when a record is due. A loss that is not finite
 //! ends the run with an error that names the steps, instead of training on.
 //!
+//! # What may stand between a batch and a step
+//!
+//! [`Options`] say it: mixed precision with a loss scale, or chosen for each parameter ([`Precision`]); gradients of several batches averaged,
+//! and more of them as training goes on ([`Growth`]); clipping; averages of weights. All of it is part of the traced step and of the checkpoint.
+//!
 //! # Recipes
 //!
 //! A [`Recipe`] is a whole run as data: what to learn from, which model, which optimizer, how long. The built-in ones are the examples
@@ -49,4 +54,4 @@ pub use metric::{Accuracy, Direction, Examples, F1, Loss, Metric, Perplexity, Ro
 pub use recipe::Recipe;
 pub use report::report;
 pub use task::{Evaluated, Task};
-pub use trainer::{Options, Outcome, Trainer};
+pub use trainer::{Growth, Options, Outcome, Precision, Profiling, RateGrowth, Trainer};

@@ -148,7 +148,7 @@ fn table(epochs: &[&EpochRecord], names: &BTreeSet<&String>) -> String {
             rows,
             "<tr{class}>{cells}<td>{:.1}</td><td>{:.1} %</td></tr>",
             epoch.seconds,
-            epoch.waiting * 100.0
+            epoch.loader_wait_share * 100.0
         );
     }
     let names: String = names.iter().map(|name| format!("<th>{}</th>", escape(name))).collect();

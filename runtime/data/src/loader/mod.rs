@@ -87,6 +87,11 @@ impl DataLoader {
         }
     }
 
+    /// Samples of a batch; the last one of an epoch may have fewer.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
     /// Number of batches in every epoch.
     pub fn batches_per_epoch(&self) -> usize {
         batch_count(self.sampler.len(), self.batch_size, self.drop_last)

@@ -1,6 +1,7 @@
 //! Records as JSON lines.
 
 use crate::{EpochRecord, Result, StepRecord, TrainError};
+use hadal::amp::Choice;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -14,6 +15,8 @@ pub(crate) enum Line {
     Step(StepRecord),
     /// After an epoch.
     Epoch(EpochRecord),
+    /// What was chosen for each parameter after an epoch.
+    Precision { step: u64, epoch: u64, choices: Vec<Choice> },
 }
 
 impl Line {
@@ -21,11 +24,12 @@ impl Line {
         match self {
             Line::Step(record) => record.step,
             Line::Epoch(record) => record.step,
+            Line::Precision { step, .. } => *step,
         }
     }
 }
 
-/// A file of records, one JSON object a line: `{"kind": "step", …}` and `{"kind": "epoch", …}`.
+/// A file of records, one JSON object a line: `{"kind": "step", …}`, `{"kind": "epoch", …}` and `{"kind": "precision", …}`.
 #[derive(Debug)]
 pub struct LogFile(File);
 

@@ -23,5 +23,6 @@ pub use generate::{Sampling, generate};
 pub use language_model::LanguageModel;
 pub use run::{Given, Trained, evaluate, train};
 pub use spec::{
-    DataSpec, ModelSpec, OptimizerKind, OptimizerSpec, Recipe, ScheduleKind, ScheduleSpec, TrainingSpec,
+    DataSpec, ModelSpec, OptimizerKind, OptimizerSpec, PrecisionSpec, Recipe, ScheduleKind, ScheduleSpec,
+    TrainingSpec,
 };

@@ -4,7 +4,7 @@ use super::data::{self, Data};
 use super::{Classifier, DataSpec, LanguageModel, OptimizerKind, Recipe, ScheduleKind};
 use crate::{
     Accuracy, Callback, Checkpoint, Direction, EarlyStopping, Evaluator, Examples, History, Loss, Metric,
-    Options, Perplexity, Result, Task, TrainError, Trainer,
+    Options, Perplexity, Profiling, Result, Task, TrainError, Trainer,
 };
 use hadal::Device;
 use hadal::nn::Scope;
@@ -25,6 +25,8 @@ pub struct Given {
     pub log_every: Option<u64>,
     /// Steps between checkpoints within an epoch.
     pub checkpoint_every: Option<u64>,
+    /// Profile the first steps.
+    pub profile: Option<Profiling>,
 }
 
 /// What a run came to.
@@ -34,8 +36,10 @@ pub struct Trained {
     pub steps: u64,
     /// All epochs.
     pub history: History,
-    /// Metrics of the test set, with the weights of the best epoch.
+    /// Metrics of the test set, with the weights of the best epoch; none of a run that was paused.
     pub test: Vec<(&'static str, f64)>,
+    /// Whether a callback ended it within an epoch.
+    pub paused: bool,
 }
 
 /// Images of Fashion-MNIST.
@@ -77,15 +81,15 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
     let task = &*task(recipe, &scope)?;
     let optimizer = optimizer(recipe, task)?;
     let options = Options {
-        epochs: recipe.training.epochs,
-        clip_norm: recipe.training.clip_norm,
         log_every: given.log_every.unwrap_or(Options::default().log_every).max(1),
         checkpoint_every: given.checkpoint_every,
         output: given.output.clone(),
         recipe: recipe.to_toml(),
-        best: ("loss".into(), Direction::Lower),
+        profile: given.profile.clone(),
+        ..recipe.options()
     };
-    let steps = recipe.training.epochs as usize * train.batches_per_epoch();
+    // As many as there were if the batch did not grow.
+    let steps = recipe.training.epochs as usize * train.batches_per_epoch() / options.accumulate;
     let mut trainer = Trainer::new(task, &*optimizer, schedule(recipe, steps), options)?.callback(watch);
     for metric in metrics(recipe) {
         trainer = trainer.metric(metric);
@@ -98,13 +102,21 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
     }
     let outcome = trainer.fit(&train, Some(&valid))?;
     drop(trainer);
+    if outcome.paused {
+        return Ok(Trained {
+            steps: outcome.steps,
+            history: outcome.history,
+            test: Vec::new(),
+            paused: true,
+        });
+    }
     if let Some(best) =
         given.output.as_ref().map(|folder| folder.join("best.safetensors")).filter(|path| path.exists())
     {
         task.module().load_state_dict(&Checkpoint::open(best)?.model(device))?;
     }
     let test = measure(recipe, task, device, &test, |_| Ok(()))?;
-    Ok(Trained { steps: outcome.steps, history: outcome.history, test })
+    Ok(Trained { steps: outcome.steps, history: outcome.history, test, paused: false })
 }
 
 /// Evaluates a checkpoint on the test set of its recipe, and shows the examples of each batch in order.

@@ -1,6 +1,6 @@
 //! What a recipe says.
 
-use crate::{Result, TrainError};
+use crate::{Growth, Options, Precision, Result, TrainError};
 use serde::{Deserialize, Serialize};
 
 /// A whole run: what to learn from, which model, how.
@@ -17,8 +17,23 @@ pub struct Recipe {
     pub optimizer: OptimizerSpec,
     /// How the learning rate changes.
     pub schedule: ScheduleSpec,
+    /// In which precision a step computes.
+    #[serde(default)]
+    pub precision: PrecisionSpec,
     /// How long, and in which portions.
     pub training: TrainingSpec,
+    /// How the batch grows; it stays as it is if this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
+}
+
+/// The precision of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrecisionSpec {
+    /// `f32`, `f16`, `bf16` or `dynamic`.
+    #[serde(default)]
+    pub amp: Precision,
 }
 
 /// A data set.
@@ -151,7 +166,7 @@ pub struct ScheduleSpec {
 pub struct TrainingSpec {
     /// How often all data is used.
     pub epochs: u64,
-    /// Examples of a step.
+    /// Examples of a batch.
     pub batch_size: usize,
     /// Seed of weights, order and dropout.
     #[serde(default)]
@@ -159,12 +174,29 @@ pub struct TrainingSpec {
     /// Permute the training labels: a control, from which nothing can be learnt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shuffle_labels: bool,
+    /// Batches whose gradients are averaged for one step.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
+    /// The largest magnitude of an element of a gradient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_value: Option<f64>,
     /// The largest norm of all gradients together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
+    /// Decay of averages of the weights, which evaluation and the best checkpoint use: 0.999, for instance. It begins smaller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
     /// End when the validation loss has not improved for so many epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 impl Recipe {
@@ -182,6 +214,21 @@ impl Recipe {
         toml::to_string(self).unwrap_or_default()
     }
 
+    /// What it says of a run.
+    pub(super) fn options(&self) -> Options {
+        let training = &self.training;
+        Options {
+            epochs: training.epochs,
+            precision: self.precision.amp,
+            accumulate: training.accumulate,
+            growth: self.growth,
+            clip_value: training.clip_value,
+            clip_norm: training.clip_norm,
+            ema: training.ema,
+            ..Options::default()
+        }
+    }
+
     fn check(&self, source: &str) -> Result<()> {
         let refuse =
             |reason: &str| Err(TrainError::Recipe { source_name: source.into(), reason: reason.into() });
@@ -191,6 +238,6 @@ impl Recipe {
         if !(self.optimizer.learning_rate > 0.0 && self.optimizer.learning_rate.is_finite()) {
             return refuse("optimizer.learning_rate has to be a number above 0");
         }
-        Ok(())
+        self.options().check().or_else(|reason| refuse(&reason))
     }
 }
