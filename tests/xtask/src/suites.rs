@@ -72,6 +72,8 @@ pub(crate) fn all() -> &'static [Suite] {
             suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"])),
             suite("simt", "every kernel in CUDA and HIP C++, by real compilers", Tests(&["hadal-simt"]))
                 .needs(&[Cuda, Clang]),
+            suite("standin", "the stand-in CUDA driver: PTX on the CPU", Tests(&["hadal-standin"]))
+                .needs(&[Cuda]),
             suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"]))
                 .needs(&[Models]),
             suite("data", "data sets, loaders, every reader, augmentation", Tests(&["hadal-data"]))

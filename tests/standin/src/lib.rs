@@ -1,0 +1,37 @@
+//! A stand-in for an NVIDIA GPU and its driver, for tests on machines that have none.
+//!
+//! Real NVRTC needs no GPU, and emits PTX. This crate runs that PTX on the CPU, and exports the functions of the CUDA driver, so that host code runs unchanged: as a C library
+//! it is what `cudarc` finds as `libcuda.so`. (NVRTC opens `libcuda.so.1` by itself and wants more of it than is here; that name must stay free.) What it shows is that kernels
+//! and host code are *right*, as far as PTX defines it; it says nothing of speed, nor of what only hardware decides: the order in which blocks run, the last bits of
+//! approximate functions, the memory model's weaker orders.
+//!
+//! | folder | job |
+//! |---|---|
+//! | `ptx` | text to a module: declarations, functions, statements |
+//! | `compile` | a kernel to decoded instructions; **an opcode or modifier that is not known is an error that names it** |
+//! | `numeric` | arithmetic and conversions with PTX's roundings |
+//! | `memory` | the allocation table, and which bytes were ever written |
+//! | `exec` | warps, divergence, barriers, collectives, matrices; races |
+//! | `driver` | devices, contexts, modules, streams, events, pools: the exported functions |
+//!
+//! **Checks.** Each finding stops the kernel and names kernel, block, thread and PTX line ([`Finding`]): races in shared memory between barriers and in global memory
+//! between threads and blocks, barriers that not all threads reach, addresses out of bounds or not aligned, reads of what nobody wrote, use after free, hangs; and what is still
+//! allocated when a context is destroyed. To the host it is the error code that a driver would give, at the next call that waits; the text is got with
+//! `hadal_standin_last_report`.
+//!
+//! **Decisions.** One thread of the host runs everything, at the moment of the launch: findings are the same each time, and a test suite uses its cores by running tests
+//! beside each other. Addresses are numbers that the host cannot dereference, and are never given out twice.
+
+mod compile;
+mod driver;
+mod exec;
+mod machine;
+mod memory;
+mod numeric;
+mod ptx;
+mod report;
+
+pub use compile::CompileError;
+pub use machine::{LaunchError, LoadError, Machine, ModuleId, Settings};
+pub use ptx::ParseError;
+pub use report::{Finding, FindingKind};
