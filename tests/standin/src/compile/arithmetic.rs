@@ -52,6 +52,7 @@ impl Emitter<'_> {
             Type::F(64) => self.double(parts, operands),
             ty @ (Type::F(16) | Type::F16x2 | Type::Bf16 | Type::Bf16x2) => self.half(parts, operands, ty),
             ty @ (Type::U(_) | Type::S(_)) => self.integer(parts, operands, ty),
+            ty @ (Type::U16x2 | Type::S16x2) => self.integer_pair(parts, operands, ty == Type::S16x2),
             ty => Err(format!("`{}` of {ty:?} is not known", parts.name)),
         }
     }

@@ -1,4 +1,4 @@
-//! Arithmetic of `f16`, `bf16` and of pairs of them.
+//! Arithmetic of `f16`, `bf16`, of pairs of them, and of pairs of short integers.
 
 use super::arithmetic::rounding;
 use super::code::{Map2, map1, map2, map3};
@@ -6,6 +6,7 @@ use super::emit::{Emitted, Emitter};
 use super::parts::Parts;
 use crate::numeric::Rounding;
 use crate::numeric::half::{Half, Style, both};
+use crate::numeric::integer::number;
 use crate::ptx::{Operand, Type};
 
 /// The format of a type, and whether it is a pair.
@@ -27,6 +28,31 @@ fn each(pair: bool, f: impl Fn(u64, u64) -> u64 + Send + Sync + 'static) -> Map2
 }
 
 impl Emitter<'_> {
+    /// `add`, `min`, `max` of two integers of 16 bits each.
+    pub(crate) fn integer_pair(
+        &mut self,
+        parts: &mut Parts<'_>,
+        operands: &[Operand],
+        is_signed: bool,
+    ) -> Emitted {
+        let [d, a, b] = self.expect(operands)?;
+        let sources = [self.source(a, Type::B(32))?, self.source(b, Type::B(32))?];
+        let d = self.dest(d)?;
+        let relu = parts.take("relu");
+        let combine: fn(i128, i128) -> i128 = match parts.name {
+            "add" => |x, y| x + y,
+            "min" => |x, y| x.min(y),
+            "max" => |x, y| x.max(y),
+            name => return Err(format!("`{name}` of pairs of integers is not known")),
+        };
+        let of = move |a: u64, b: u64| {
+            let found = combine(number(a, 16, is_signed), number(b, 16, is_signed));
+            (if relu { found.max(0) } else { found }) as u64 & 0xffff
+        };
+        self.push2(each(true, of), d, sources);
+        Ok(())
+    }
+
     pub(crate) fn half(&mut self, parts: &mut Parts<'_>, operands: &[Operand], ty: Type) -> Emitted {
         let Some((format, pair)) = format(ty) else {
             return Err(format!("{ty:?} is no format of 16 bits"));

@@ -43,7 +43,7 @@ impl Emitter<'_> {
             }
             "exit" => self.push(Op::Exit),
             "trap" | "brkpt" => self.push(Op::Trap),
-            "nanosleep" => {
+            "nanosleep" | "pmevent" => {
                 parts.take("u32");
                 self.push(Op::Nothing);
             }

@@ -173,6 +173,7 @@ impl Emitter<'_> {
     ) -> Result<Matrix, String> {
         let shape = shape(parts)?;
         let saturate = parts.take("satfinite");
+        parts.take("rn");
         let first = parts.ty()?;
         let second = parts.ty()?;
         // `wmma` of halves names the types of its result and of its sum only.

@@ -28,16 +28,28 @@ pub(crate) struct Touch {
     pub(crate) order: Order,
 }
 
+#[cold]
 fn misaligned(address: u64, bytes: usize) -> Fault {
     Fault::new(FindingKind::Misaligned, format!("{address:#x} is no multiple of {bytes}"))
 }
 
-/// The variable that holds a range, or what is wrong.
+#[cold]
+fn unwritten(byte: usize, what: &str) -> Fault {
+    Fault::new(FindingKind::Uninitialised, format!("byte {byte} of {what} was never written"))
+}
+
+/// Whether a variable holds a range, or what is wrong.
+#[inline(always)]
 fn inside(spans: &[Span], at: u64, length: usize, what: &str) -> Result<(), Fault> {
     let end = at.saturating_add(length as u64);
-    if spans.iter().any(|s| at >= s.start as u64 && end <= (s.start + s.size) as u64) {
-        return Ok(());
+    match spans.iter().any(|s| at >= s.start as u64 && end <= (s.start + s.size) as u64) {
+        true => Ok(()),
+        false => Err(outside(spans, at, length, what)),
     }
+}
+
+#[cold]
+fn outside(spans: &[Span], at: u64, length: usize, what: &str) -> Fault {
     let nearest = spans.iter().rev().find(|s| s.start as u64 <= at);
     let place = match nearest {
         Some(s) => {
@@ -50,11 +62,13 @@ fn inside(spans: &[Span], at: u64, length: usize, what: &str) -> Result<(), Faul
         }
         None => format!("{length} bytes at {at:#x} of {what} memory, where no variable lies"),
     };
-    Err(Fault::new(FindingKind::OutOfBounds, place))
+    Fault::new(FindingKind::OutOfBounds, place)
 }
 
 impl Context<'_, '_> {
     /// The place of `length` bytes whose address must be a multiple of `alignment`.
+    // Inlined, as are the next two: a region that goes through memory costs more than the access itself.
+    #[inline(always)]
     pub(crate) fn resolve(
         &mut self,
         lane: usize,
@@ -87,14 +101,7 @@ impl Context<'_, '_> {
                 if at < dynamic {
                     inside(&code.shared, at, length, "shared")?;
                 } else if at.saturating_add(length as u64) > self.block.shared.len() as u64 {
-                    let size = self.block.shared.len() as u64 - dynamic;
-                    let byte = at - dynamic;
-                    return Err(Fault::new(
-                        FindingKind::OutOfBounds,
-                        format!(
-                            "{length} bytes at byte {byte} of dynamic shared memory, which has {size} bytes"
-                        ),
-                    ));
+                    return Err(self.outside_dynamic(at, length));
                 }
                 Ok(Region::Shared(at as usize))
             }
@@ -118,6 +125,7 @@ impl Context<'_, '_> {
     }
 
     /// The bytes of a place; `false` where they are undefined and that is no finding yet.
+    #[inline(always)]
     pub(crate) fn read(&self, region: Region, out: &mut [u8]) -> Result<bool, Fault> {
         let length = out.len();
         match region {
@@ -126,8 +134,7 @@ impl Context<'_, '_> {
                 if self.launch.limits.undefined
                     && let Some(byte) = self.block.shared_defined.first_missing(at, length)
                 {
-                    let message = format!("byte {} of {} was never written", byte, self.name_shared(byte));
-                    return Err(Fault::new(FindingKind::Uninitialised, message));
+                    return Err(unwritten(byte, &self.name_shared(byte)));
                 }
                 Ok(true)
             }
@@ -145,14 +152,14 @@ impl Context<'_, '_> {
                 if self.launch.limits.undefined
                     && let Some(byte) = allocation.defined.first_missing(at, length)
                 {
-                    let message = format!("byte {byte} of {} was never written", allocation.describe());
-                    return Err(Fault::new(FindingKind::Uninitialised, message));
+                    return Err(unwritten(byte, &allocation.describe()));
                 }
                 Ok(true)
             }
         }
     }
 
+    #[inline(always)]
     pub(crate) fn write(&mut self, region: Region, bytes: &[u8], defined: bool) -> Result<(), Fault> {
         let length = bytes.len();
         let (memory, states, at) = match region {
@@ -190,13 +197,9 @@ impl Context<'_, '_> {
             return Ok(());
         }
         let warp = self.warp.number;
-        let now = Record {
-            block: self.block.linear,
-            thread: (warp * LANES + touch.lane + 1) as u16,
-            atomic: touch.order.strong,
-            clock: self.block.clocks[warp][warp],
-            instruction: touch.pc as u32,
-        };
+        let thread = warp * LANES + touch.lane;
+        let clock = self.block.clocks[warp][warp];
+        let now = Record::new(self.block.linear, thread, touch.order.strong, clock, touch.pc);
         let observer = Observer { warp, seen: &self.block.clocks[warp], blocks: &self.block.seen };
         let (found, at) = match region {
             Region::Shared(at) => {
@@ -224,6 +227,7 @@ impl Context<'_, '_> {
         }
     }
 
+    #[cold]
     fn race(&self, region: Region, at: usize, length: usize, touch: Touch, earlier: (Record, bool)) -> Fault {
         let (earlier, wrote) = earlier;
         let verb = |writes| if writes { "writes" } else { "reads" };
@@ -231,9 +235,9 @@ impl Context<'_, '_> {
             Region::Global(index, _) => self.launch.memory.at(index).describe(),
             _ => self.name_shared(at),
         };
-        let thread = warp::thread_index(self.launch.place.block, u32::from(earlier.thread) - 1);
-        let block = self.launch.block_index(earlier.block);
-        let line = self.launch.code.instructions[earlier.instruction as usize].line;
+        let thread = warp::thread_index(self.launch.place.block, earlier.thread());
+        let block = self.launch.block_index(earlier.block());
+        let line = self.launch.code.instructions[earlier.instruction()].line;
         Fault::new(
             FindingKind::Race,
             format!(
@@ -246,6 +250,16 @@ impl Context<'_, '_> {
         )
     }
 
+    #[cold]
+    fn outside_dynamic(&self, at: u64, length: usize) -> Fault {
+        let dynamic = self.launch.code.shared_dynamic as u64;
+        let (byte, size) = (at - dynamic, self.block.shared.len() as u64 - dynamic);
+        let message =
+            format!("{length} bytes at byte {byte} of dynamic shared memory, which has {size} bytes");
+        Fault::new(FindingKind::OutOfBounds, message)
+    }
+
+    #[cold]
     fn name_shared(&self, at: usize) -> String {
         let spans = &self.launch.code.shared;
         match spans.iter().find(|s| (s.start..s.start + s.size).contains(&at)) {

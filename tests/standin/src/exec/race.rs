@@ -7,24 +7,54 @@
 //! Between blocks nothing is ordered but by a fence followed by an atomic that the other block's atomic comes upon; that is tracked by block, not by access, so a write
 //! after the release counts as seen. Atomics, volatile and relaxed accesses do not race with each other.
 
-/// Who accessed, when, where in the program.
+/// Who accessed, when, where in the program. Two words, made in registers: a record is made and copied for every access of every lane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record {
-    pub(crate) block: u32,
-    /// Zero: nobody yet; else the thread's number in its block, plus one.
-    pub(crate) thread: u16,
-    pub(crate) atomic: bool,
-    pub(crate) clock: u32,
-    pub(crate) instruction: u32,
+    /// The block above; below it the thread's number plus one (nobody: zero), and in the last bit whether it was atomic.
+    who: u64,
+    /// The tick above, the instruction below.
+    when: u64,
 }
 
 impl Record {
+    pub(crate) fn new(block: u32, thread: usize, atomic: bool, clock: u32, instruction: usize) -> Record {
+        Record {
+            who: u64::from(block) << 32 | (thread as u64 + 1) << 1 | u64::from(atomic),
+            when: u64::from(clock) << 32 | instruction as u64 & 0xffff_ffff,
+        }
+    }
+
+    pub(crate) fn block(self) -> u32 {
+        (self.who >> 32) as u32
+    }
+
+    /// The thread's number in its block, for records of somebody.
+    pub(crate) fn thread(self) -> u32 {
+        ((self.who & 0xffff_ffff) >> 1) as u32 - 1
+    }
+
+    pub(crate) fn instruction(self) -> usize {
+        (self.when & 0xffff_ffff) as usize
+    }
+
+    fn is_nobody(self) -> bool {
+        self.who == 0
+    }
+
+    fn is_atomic(self) -> bool {
+        self.who & 1 == 1
+    }
+
+    fn clock(self) -> u32 {
+        (self.when >> 32) as u32
+    }
+
     fn warp(self) -> usize {
-        (usize::from(self.thread) - 1) / super::LANES
+        self.thread() as usize / super::LANES
     }
 
     fn same_thread(self, other: Record) -> bool {
-        self.block == other.block && self.thread == other.thread
+        self.who >> 1 == other.who >> 1
     }
 }
 
@@ -46,21 +76,21 @@ pub(crate) struct Observer<'a> {
 
 impl Observer<'_> {
     fn races(&self, earlier: Record, now: Record) -> bool {
-        let both_atomic = earlier.atomic && now.atomic;
+        let both_atomic = earlier.is_atomic() && now.is_atomic();
         !both_atomic && !self.is_after(earlier, now)
     }
 
     fn is_after(&self, other: Record, now: Record) -> bool {
-        if other.thread == 0 || other.same_thread(now) {
+        if other.is_nobody() || other.same_thread(now) {
             return true;
         }
-        if other.block != now.block {
-            return self.blocks.contains(&other.block);
+        if other.block() != now.block() {
+            return self.blocks.contains(&other.block());
         }
         let warp = other.warp();
         match warp == self.warp {
-            true => other.clock < self.seen[warp],
-            false => other.clock <= self.seen[warp],
+            true => other.clock() < self.seen[warp],
+            false => other.clock() <= self.seen[warp],
         }
     }
 }
@@ -112,6 +142,7 @@ impl Accesses {
     }
 
     /// Notes an access; an earlier one that it races with is returned, and whether that one wrote.
+    #[inline(always)]
     pub(crate) fn note(
         &mut self,
         at: usize,
@@ -161,8 +192,8 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    fn at(thread: u16, clock: u32) -> Record {
-        Record { block: 0, thread: thread + 1, atomic: false, clock, instruction: 0 }
+    fn at(thread: usize, clock: u32) -> Record {
+        Record::new(0, thread, false, clock, 0)
     }
 
     #[test]

@@ -125,6 +125,7 @@ impl GlobalMemory {
     }
 
     /// The allocation that holds `[address, address + length)`, and the offset in it. `guess` is tried first.
+    #[inline(always)]
     pub(crate) fn find(&self, address: u64, length: usize, guess: usize) -> Result<(usize, usize), Fault> {
         if let Some(a) = self.allocations.get(guess) {
             let offset = address.wrapping_sub(a.base);
@@ -132,6 +133,10 @@ impl GlobalMemory {
                 return Ok((guess, offset as usize));
             }
         }
+        self.search(address, length)
+    }
+
+    fn search(&self, address: u64, length: usize) -> Result<(usize, usize), Fault> {
         let Some(index) = self.position(address) else {
             let message = match address {
                 0 => "the null pointer".to_owned(),

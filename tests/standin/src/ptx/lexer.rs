@@ -69,7 +69,10 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<Token<'_>>, ParseError> {
             _ if opens_word(byte) => {
                 at += 1;
                 loop {
-                    at += run(bytes, at, |b| opens_word(b) || b.is_ascii_digit());
+                    // Directives may stand without a space between them: `.reg.b32`.
+                    at += run(bytes, at, |b| {
+                        b.is_ascii_digit() || opens_word(b) && !(byte == b'.' && b == b'.')
+                    });
                     let colons = bytes[at..].starts_with(b"::");
                     if !(colons && bytes.get(at + 2).is_some_and(u8::is_ascii_alphanumeric)) {
                         break;
@@ -101,6 +104,13 @@ fn run(bytes: &[u8], at: usize, belongs: impl Fn(u8) -> bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn directives_are_split() {
+        let tokens = tokens("{.reg.b16 low;").expect("tokens");
+        let texts: Vec<_> = tokens[..5].iter().map(|t| t.text).collect();
+        assert_eq!(texts, ["{", ".reg", ".b16", "low", ";"]);
+    }
 
     #[test]
     fn words_keep_dots_and_colons_and_lines_are_counted_through_comments() {

@@ -31,6 +31,8 @@ pub(crate) enum Type {
     U(u8),
     S(u8),
     F(u8),
+    U16x2,
+    S16x2,
     F16x2,
     Bf16,
     Bf16x2,
@@ -60,6 +62,8 @@ impl Type {
             "f16" => Type::F(16),
             "f32" => Type::F(32),
             "f64" => Type::F(64),
+            "u16x2" => Type::U16x2,
+            "s16x2" => Type::S16x2,
             "f16x2" => Type::F16x2,
             "bf16" => Type::Bf16,
             "bf16x2" => Type::Bf16x2,
@@ -75,7 +79,7 @@ impl Type {
     pub(crate) fn bits(self) -> u32 {
         match self {
             Type::B(bits) | Type::U(bits) | Type::S(bits) | Type::F(bits) => u32::from(bits),
-            Type::F16x2 | Type::Bf16x2 | Type::Tf32 => 32,
+            Type::U16x2 | Type::S16x2 | Type::F16x2 | Type::Bf16x2 | Type::Tf32 => 32,
             Type::Bf16 | Type::E4m3x2 | Type::E5m2x2 => 16,
             Type::Pred => 1,
         }

@@ -5,6 +5,7 @@
 mod arithmetic;
 mod collectives;
 mod faults;
+mod mathematics;
 mod matrices;
 mod nvrtc;
 mod programs;
