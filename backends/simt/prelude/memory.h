@@ -1,8 +1,12 @@
-// Arrays with the stride of WGSL, whose elements may be shorter than that.
+// Arrays with the stride of WGSL, whose elements may be shorter than that. What lies between them is never written.
 namespace wgsl {
 template <class T, u32 STRIDE, bool TIGHT = (STRIDE == sizeof(T))> struct slot {
     T value;
     u8 padding[STRIDE - sizeof(T)];
+    WGSL_FN slot& operator=(const slot& other) {
+        value = other.value;
+        return *this;
+    }
 };
 template <class T, u32 STRIDE> struct slot<T, STRIDE, true> {
     T value;

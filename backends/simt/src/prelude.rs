@@ -18,7 +18,7 @@ pub(crate) fn text(body: &str, size: [u32; 3], dialect: Dialect, options: &Optio
     let [x, y, z] = size;
     let table = dialect.table();
     let mut text = dialect.head(options);
-    text += "#ifdef __CUDACC_RTC__\n#pragma nv_diag_suppress 111, 128, 177, 550\n#endif\n";
+    text += "#ifdef __CUDACC_RTC__\n#pragma nv_diag_suppress 111, 128, 177, 186, 550\n#endif\n";
     text += &format!("#define WGSL_X {x}u\n#define WGSL_Y {y}u\n#define WGSL_Z {z}u\n");
     for part in [SCALAR, table.half, CONVERT, MATH, VECTOR, MEMORY, INVOCATION] {
         text += part;

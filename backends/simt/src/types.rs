@@ -142,6 +142,7 @@ fn write_structure(
     let _ = writeln!(out, "struct alignas({alignment}) {name} {{");
     let mut end = 0;
     let mut padding = 0;
+    let mut assignments = Vec::new();
     let mut pad = |out: &mut String, bytes: u32| {
         let _ = writeln!(out, "    wgsl::u8 pad_{padding}[{bytes}];");
         padding += 1;
@@ -153,6 +154,7 @@ fn write_structure(
         }
         let field = names.member(ty, index as u32);
         let _ = writeln!(out, "    {} {field};", crate::types::name(context, names, member.ty)?);
+        assignments.push(format!("        {field} = other.{field};\n"));
         end = member.offset + size_of(context, member.ty);
         open = context.module.types[member.ty].inner.is_dynamically_sized(&context.module.types);
     }
@@ -163,6 +165,14 @@ fn write_structure(
     }
     if span > end {
         pad(out, span - end);
+    }
+    if padding > 0 {
+        // A store leaves the padding in memory as it is.
+        let _ = writeln!(
+            out,
+            "    WGSL_FN {name}& operator=(const {name}& other) {{\n{}        return *this;\n    }}",
+            assignments.concat()
+        );
     }
     // The sizes of members and padding add up to `span`, so a compiler that has this size has every member in its place.
     let _ = writeln!(out, "}};\nstatic_assert(sizeof({name}) == {span}, \"layout of {name}\");\n");

@@ -1,7 +1,7 @@
 //! Compilers for GPUs, which need no GPU: NVRTC and `ptxas` out of PyPI's packages, clang for AMD's out of Debian's.
 
 use crate::{data, install, process, workspace};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Python packages, and a file of each. They are proprietary: fetched for tests, never part of the repository.
 const CUDA: [(&str, &str); 3] = [
@@ -43,7 +43,10 @@ pub(crate) fn ensure_cuda() -> bool {
     complete && process::succeeds("chmod", &["+x", &ptxas])
 }
 
-/// Makes sure that there is a clang that compiles HIP; returns whether there is.
+/// Makes sure that there is a clang that compiles HIP, with its sanitizers; returns whether there is.
 pub(crate) fn ensure_clang() -> bool {
-    process::succeeds("clang-19", &["--version"]) || install::apt(&["clang-19"])
+    let sanitizer = process::output("clang-19", &["-print-file-name=libclang_rt.asan-x86_64.a"]);
+    // Without the file clang answers with its bare name.
+    let complete = sanitizer.is_some_and(|path| Path::new(path.trim()).is_absolute());
+    complete || install::apt(&["clang-19", "libclang-rt-19-dev", "libstdc++-12-dev"])
 }

@@ -5,6 +5,7 @@
 //! | `cargo xtask demo [QUESTION]` | builds the release binary, fetches the model, runs `hadal demo` |
 //! | `cargo xtask test [SUITE…]` | installs what the tests need, runs every suite (or the named ones), prints how long each took |
 //! | `cargo xtask browser` | runs the smoke test in a headless Chromium |
+//! | `cargo xtask kernels` | compiles every kernel for NVIDIA's and AMD's cards and writes `docs/kernels.md` |
 //! | `cargo xtask suites` | names the suites |
 //!
 //! Installing uses the machine's own clients (`apt-get`, `rustup`) and only where they may run without asking a question. What cannot be
@@ -19,6 +20,7 @@ mod data;
 mod demo;
 mod driver;
 mod install;
+mod kernels;
 mod models;
 mod process;
 mod suites;
@@ -29,7 +31,7 @@ mod workspace;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser | suites\n  hint: `cargo xtask suites` names the suites";
+const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser | kernels | suites\n  hint: `cargo xtask suites` names the suites";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {
@@ -46,6 +48,7 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
         Some(("demo", question)) => demo::run(question),
         Some(("test", names)) => test::run(names),
         Some(("browser", [])) => browser::run(),
+        Some(("kernels", [])) => kernels::run(),
         Some(("suites", [])) => {
             for suite in suites::all() {
                 println!("{:<14} {}", suite.name, suite.purpose);

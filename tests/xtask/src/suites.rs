@@ -70,8 +70,12 @@ pub(crate) fn all() -> &'static [Suite] {
             suite("graph", "ops, gradients, passes, reference", Tests(&["hadal-graph"])),
             suite("device", "selectors and the registry", Tests(&["hadal-device"])),
             suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"])),
-            suite("simt", "every kernel in CUDA and HIP C++, by real compilers", Tests(&["hadal-simt"]))
-                .needs(&[Cuda, Clang]),
+            suite(
+                "simt",
+                "every kernel in CUDA and HIP C++, by real compilers; small programs against lavapipe",
+                Tests(&["hadal-simt", "hadal-wgsl-programs"]),
+            )
+            .needs(&[Cuda, Clang, Driver]),
             suite("standin", "the stand-in CUDA driver: PTX on the CPU", Tests(&["hadal-standin"]))
                 .needs(&[Cuda]),
             suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"]))

@@ -77,6 +77,21 @@ fn every_kernel_compiles_with_every_option_turned() {
     check("compute_80", &options);
 }
 
+/// The small programs have every construct, which the kernels have not.
+#[test]
+fn every_small_program_compiles() {
+    if !present() {
+        return;
+    }
+    let options = Options::default();
+    for program in hadal_wgsl_programs::all().unwrap() {
+        let kernel = translate(&program.source, "main", Dialect::Cuda, &options)
+            .unwrap_or_else(|e| panic!("{}: {e}", program.name));
+        compile(&kernel.source, "compute_80", &options)
+            .unwrap_or_else(|log| panic!("{}: {log}", program.name));
+    }
+}
+
 /// A product and a sum are two operations, unless they may be one.
 #[test]
 fn multiply_add_is_contracted_only_on_demand() {

@@ -1,0 +1,22 @@
+// `log2` of scalars and of vectors.
+//: in f32: 1.0, 2.0, 0.5, 10.0, 1e-10, 1e10, 3.0, 1.0001, 0.9, 1e30, 7.5, 100.0
+//: out f32 12
+//: out f32 12
+//: within 1e-5 1e-5
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> scalars: array<f32>;
+@group(0) @binding(2) var<storage, read_write> vectors: array<f32>;
+
+@compute @workgroup_size(1)
+fn main() {
+    for (var i = 0u; i < arrayLength(&x); i++) {
+        scalars[i] = log2(x[i]);
+    }
+    for (var i = 0u; i + 3u < arrayLength(&x); i += 4u) {
+        let v = log2(vec4<f32>(x[i], x[i + 1u], x[i + 2u], x[i + 3u]));
+        vectors[i] = v.x;
+        vectors[i + 1u] = v.y;
+        vectors[i + 2u] = v.z;
+        vectors[i + 3u] = v.w;
+    }
+}
