@@ -136,6 +136,9 @@ pub(crate) struct Train {
     /// Steps between checkpoints within an epoch; there is always one after each
     #[arg(long, value_name = "STEPS")]
     pub(crate) checkpoint_every: Option<u64>,
+    /// No dashboard, also where the terminal allows one
+    #[arg(long)]
+    pub(crate) plain: bool,
     /// Print where the time of the first steps goes, and write tables, a trace for Perfetto and the use of memory into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) profile: Option<PathBuf>,

@@ -7,6 +7,7 @@
 //! - [`failure`]: how an error looks — one line that says what is wrong, one that says what to do — and the exit code it gives;
 //! - [`scratch`]: files that appear under their name only when they are whole, and are gone after Ctrl-C;
 //! - [`terminal`]: tables and progress; progress is written to standard error and only where that is a terminal;
+//! - `dashboard`, with the feature of that name: curves of a training run, live;
 //! - [`home`]: where models are kept.
 //!
 //! Results are written to standard output, as text for people or with `--json` as JSON for machines; all else goes to standard error.
@@ -14,6 +15,8 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod demo;
 mod devices;
 mod embed;

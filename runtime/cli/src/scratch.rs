@@ -18,16 +18,20 @@ fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
 
 /// From now on Ctrl-C removes what is unfinished and ends the process with code 130.
 pub(crate) fn clear_on_interrupt() -> Result<()> {
-    let clear = || {
-        // The list stays locked until the end, so nothing new can start.
-        let unfinished = unfinished();
-        for path in unfinished.iter() {
-            remove(path);
-        }
-        eprintln!();
-        std::process::exit(130);
-    };
-    ctrlc::set_handler(clear).context("Ctrl-C cannot be handled")
+    ctrlc::set_handler(|| end_interrupted()).context("Ctrl-C cannot be handled")
+}
+
+/// Removes what is unfinished, gives the terminal back and ends the process with code 130.
+pub(crate) fn end_interrupted() -> ! {
+    // The list stays locked until the end, so nothing new can start.
+    let unfinished = unfinished();
+    for path in unfinished.iter() {
+        remove(path);
+    }
+    #[cfg(feature = "dashboard")]
+    crate::dashboard::leave();
+    eprintln!();
+    std::process::exit(130);
 }
 
 /// A file or folder that is removed unless it is finished.

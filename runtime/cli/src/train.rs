@@ -1,9 +1,12 @@
 //! `hadal train RECIPE`: a recipe is followed, with progress, checkpoints, records and a report.
 
 use crate::arguments::{Global, Train};
+#[cfg(feature = "dashboard")]
+use crate::dashboard::Dashboard;
 use crate::scratch;
 use crate::terminal::{Progress, count};
 use anyhow::{Context, Result};
+use hadal::Device;
 use hadal::profiler::Profile;
 use hadal_train::recipe::{BUILTIN, Given};
 use hadal_train::{Callback, EpochRecord, Flow, Profiling, Recipe, StepRecord};
@@ -35,7 +38,10 @@ pub(crate) fn command(given: &Train, global: &Global, out: &mut dyn Write) -> Re
         checkpoint_every: given.checkpoint_every,
         profile: given.profile.clone().map(|folder| Profiling { folder, steps: given.profile_steps }),
     };
-    let watch = Watch { bar: None, epochs: recipe.training.epochs, json: global.json, out: &mut *out };
+    let wanted = !given.plain && !global.json;
+    let dashboard = wanted.then(|| dashboard(&recipe, &device)).flatten();
+    let (epochs, json, kept) = (recipe.training.epochs, global.json, Vec::new());
+    let watch = Watch { bar: None, dashboard, kept, epochs, json, out: &mut *out };
     let trained = hadal_train::recipe::train(&recipe, &device, &options, watch)?;
     write_report(&output, &output.join("report.html"))?;
     if trained.paused {
@@ -76,9 +82,35 @@ pub(crate) fn write_report(folder: &Path, page: &Path) -> Result<()> {
     scratch::write(page, |out| Ok(out.write_all(text.as_bytes())?))
 }
 
-/// Shows records as they come.
+/// A dashboard, where the terminal allows one.
+#[cfg(feature = "dashboard")]
+fn dashboard(recipe: &Recipe, device: &Device) -> Option<Dashboard> {
+    if !crate::dashboard::is_possible() {
+        return None;
+    }
+    let opened = Dashboard::open(&recipe.name, recipe.training.epochs, device);
+    opened.inspect_err(|error| eprintln!("there is no dashboard, since the terminal says: {error}")).ok()
+}
+
+/// This build has no dashboard.
+#[cfg(not(feature = "dashboard"))]
+fn dashboard(_: &Recipe, _: &Device) -> Option<Dashboard> {
+    None
+}
+
+/// What a build without dashboards never has.
+#[cfg(not(feature = "dashboard"))]
+enum Dashboard {}
+
+#[cfg(not(feature = "dashboard"))]
+impl Callback for Dashboard {}
+
+/// Shows records as they come: on a dashboard, and then as lines when it is gone, or as lines and a bar.
 struct Watch<'o> {
     bar: Option<Progress>,
+    dashboard: Option<Dashboard>,
+    /// Lines for when the dashboard is gone.
+    kept: Vec<String>,
     epochs: u64,
     json: bool,
     out: &'o mut dyn Write,
@@ -87,6 +119,10 @@ struct Watch<'o> {
 impl Watch<'_> {
     /// Shows a line, and ends the run where nobody reads on.
     fn show(&mut self, line: &str) -> Flow {
+        if self.dashboard.is_some() {
+            self.kept.push(line.into());
+            return Flow::Continue;
+        }
         match writeln!(self.out, "{line}").and_then(|()| self.out.flush()) {
             Ok(()) => Flow::Continue,
             Err(_) => Flow::Stop,
@@ -95,7 +131,10 @@ impl Watch<'_> {
 }
 
 impl Callback for Watch<'_> {
-    fn progress(&mut self, _step: u64, batch: usize, batches: usize) -> Flow {
+    fn progress(&mut self, step: u64, batch: usize, batches: usize) -> Flow {
+        if let Some(dashboard) = &mut self.dashboard {
+            return dashboard.progress(step, batch, batches);
+        }
         let bar = self.bar.get_or_insert_with(|| {
             let mut bar = Progress::items("training", "steps", batches as u64);
             // A run that resumes begins in the middle.
@@ -107,11 +146,15 @@ impl Callback for Watch<'_> {
     }
 
     fn step(&mut self, record: &StepRecord) -> Flow {
+        if let Some(dashboard) = &mut self.dashboard {
+            return dashboard.step(record);
+        }
         if self.json { self.show(&json!(record).to_string()) } else { Flow::Continue }
     }
 
     fn epoch(&mut self, record: &EpochRecord) -> Flow {
         self.bar = None;
+        let flow = self.dashboard.as_mut().map_or(Flow::Continue, |dashboard| dashboard.epoch(record));
         if self.json {
             return self.show(&json!(record).to_string());
         }
@@ -126,10 +169,13 @@ impl Callback for Watch<'_> {
             record.seconds,
             if record.best { "  *" } else { "" }
         );
-        self.show(&line)
+        self.show(&line).max(flow)
     }
 
     fn message(&mut self, text: &str) {
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.message(text);
+        }
         if !self.json {
             self.bar = None;
             self.show(text);
@@ -137,9 +183,22 @@ impl Callback for Watch<'_> {
     }
 
     fn profile(&mut self, profile: &Profile) {
+        if let Some(dashboard) = &mut self.dashboard {
+            dashboard.profile(profile);
+        }
         if !self.json {
             self.bar = None;
             self.show(&profile.to_string());
+        }
+    }
+}
+
+/// What was kept is shown when the screen is free.
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.dashboard = None;
+        for line in std::mem::take(&mut self.kept) {
+            self.show(&line);
         }
     }
 }

@@ -53,7 +53,7 @@ impl Suite {
 }
 
 /// Features beside the default ones that all tests are built with.
-pub(crate) const FEATURES: &str = "hadal-data/parquet,hadal-data/zstd,hadal-data/tokenizers";
+pub(crate) const FEATURES: &str = "hadal-data/parquet,hadal-data/zstd,hadal-data/tokenizers,hadal-cli/dashboard";
 
 /// Every suite.
 pub(crate) fn all() -> &'static [Suite] {
@@ -65,7 +65,16 @@ pub(crate) fn all() -> &'static [Suite] {
             suite(
                 "clippy",
                 "no warning anywhere",
-                Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+                Cargo(&[
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--features",
+                    FEATURES,
+                    "--",
+                    "-D",
+                    "warnings",
+                ]),
             ),
             suite("graph", "ops, gradients, passes, reference", Tests(&["hadal-graph"])),
             suite("device", "selectors and the registry", Tests(&["hadal-device"])),

@@ -98,7 +98,8 @@ impl<'t, 'a> Run<'t, 'a> {
             steps: self.trainer.progress.step,
             history: self.trainer.progress.history.clone(),
             stopped: self.flow == Flow::Stop,
-            paused: self.flow == Flow::Pause,
+            paused: self.flow == Flow::Pause
+                && self.trainer.progress.position.epoch < self.trainer.options.epochs,
         })
     }
 
@@ -111,8 +112,9 @@ impl<'t, 'a> Run<'t, 'a> {
         let mut batches = self.train.resume(self.trainer.progress.position);
         while let Some(batch) = range(&self.device, "loader", || batches.next()) {
             self.batch(&batch?)?;
-            if self.flow == Flow::Pause && self.parts == 0 {
-                return Ok(());
+            let over = self.trainer.progress.position.epoch != epoch;
+            if self.flow == Flow::Pause && self.parts == 0 && !over {
+                return self.pause(epoch);
             }
         }
         let wait = self.train.statistics().since(&before).waiting_share();
@@ -171,13 +173,10 @@ impl<'t, 'a> Run<'t, 'a> {
         self.grow()?;
         let save =
             self.trainer.options.checkpoint_every.is_some_and(|every| now.is_multiple_of(every)) && !last;
-        let pause = self.flow == Flow::Pause && !last;
-        if now.is_multiple_of(self.trainer.options.log_every) || last || save || pause {
-            let record = self.record(epoch, rate)?;
-            self.files.step(&record)?;
-            self.show(|callback| callback.step(&record));
+        if now.is_multiple_of(self.trainer.options.log_every) || last || save {
+            self.record(epoch, rate)?;
         }
-        if save || pause {
+        if save {
             self.save("last")?;
         }
         if let Some((_, profiling)) = &mut self.profile {
@@ -187,6 +186,14 @@ impl<'t, 'a> Run<'t, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Ends a run within an epoch.
+    fn pause(&mut self, epoch: u64) -> Result<()> {
+        if self.unread.steps > 0 {
+            self.record(epoch, self.learning_rate())?;
+        }
+        self.save("last")
     }
 
     /// The rate of the schedule for what has been seen, times what the growth of the batch adds.
@@ -225,8 +232,8 @@ impl<'t, 'a> Run<'t, 'a> {
         Ok(())
     }
 
-    /// Reads the losses since the last time.
-    fn record(&mut self, epoch: u64, rate: f64) -> Result<StepRecord> {
+    /// Reads the losses since the last time, and keeps and shows what there is to say of these steps.
+    fn record(&mut self, epoch: u64, rate: f64) -> Result<()> {
         let unread = std::mem::replace(&mut self.unread, Unread::new(self.train));
         let Trainer { learner, progress, .. } = &mut *self.trainer;
         let sum = learner.take_loss()?;
@@ -237,7 +244,7 @@ impl<'t, 'a> Run<'t, 'a> {
         progress.loss_sum += sum;
         progress.loss_count += unread.batches;
         let seconds = unread.since.elapsed().as_secs_f64();
-        Ok(StepRecord {
+        let record = StepRecord {
             step: progress.step,
             epoch,
             loss,
@@ -247,7 +254,10 @@ impl<'t, 'a> Run<'t, 'a> {
             batch_size: self.train.batch_size() * progress.batches_per_step,
             loss_scale: learner.loss_scale()?,
             loader_wait_share: self.train.statistics().since(&unread.loader).waiting_share(),
-        })
+        };
+        self.files.step(&record)?;
+        self.show(|callback| callback.step(&record));
+        Ok(())
     }
 
     /// The metrics of the validation set, with the averages of the weights where such are kept.
