@@ -3,7 +3,6 @@
 use hadal_graph::DType;
 use hadal_shaders::Storage;
 use half::{bf16, f16};
-use std::borrow::Cow;
 
 /// Whether the stored bytes are the canonical ones, but for padding to a whole word.
 pub(crate) fn is_canonical(dtype: DType, stored: Storage) -> bool {
@@ -15,26 +14,44 @@ pub(crate) fn is_canonical(dtype: DType, stored: Storage) -> bool {
     }
 }
 
-/// Canonical bytes of whole elements, as they are stored: a whole number of words.
-pub(crate) fn to_stored(dtype: DType, stored: Storage, bytes: &[u8]) -> Cow<'_, [u8]> {
+/// Bytes of what [`store`] writes for canonical bytes of whole elements: a whole number of words.
+pub(crate) fn stored_bytes(dtype: DType, stored: Storage, bytes: &[u8]) -> u64 {
+    let elements = (bytes.len() / dtype.size()) as u64;
+    (elements * element_bytes(dtype, stored)).next_multiple_of(4)
+}
+
+/// Gives canonical bytes of whole elements to `write` as they are stored, in pieces from first to last, with no copy of the whole: memory that
+/// is mapped is written once.
+pub(crate) fn store(dtype: DType, stored: Storage, bytes: &[u8], mut write: impl FnMut(&[u8])) {
     if is_canonical(dtype, stored) {
-        if bytes.len().is_multiple_of(4) {
-            return Cow::Borrowed(bytes);
+        let (words, rest) = bytes.split_at(bytes.len() - bytes.len() % 4);
+        if !words.is_empty() {
+            write(words);
         }
-        let mut padded = bytes.to_vec();
-        padded.resize(bytes.len().next_multiple_of(4), 0);
-        return Cow::Owned(padded);
+        if !rest.is_empty() {
+            let mut word = [0; 4];
+            word[..rest.len()].copy_from_slice(rest);
+            write(&word);
+        }
+        return;
     }
-    let pairs = || bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
-    let words: Vec<u32> = match dtype {
-        DType::I8 => bytes.iter().map(|&b| b as i8 as i32 as u32).collect(),
-        DType::I16 => pairs().map(|b| i16::from_le_bytes(b) as i32 as u32).collect(),
-        DType::U16 => pairs().map(|b| u16::from_le_bytes(b) as u32).collect(),
-        DType::F16 => pairs().map(|b| f16::from_le_bytes(b).to_f32().to_bits()).collect(),
-        DType::BF16 => pairs().map(|b| bf16::from_le_bytes(b).to_f32().to_bits()).collect(),
-        _ => bytes.iter().map(|&b| b as u32).collect(),
+    let word = |element: &[u8]| match (dtype, element) {
+        (DType::I8, &[a]) => a as i8 as i32 as u32,
+        (DType::I16, &[a, b]) => i16::from_le_bytes([a, b]) as i32 as u32,
+        (DType::U16, &[a, b]) => u16::from_le_bytes([a, b]) as u32,
+        (DType::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f32().to_bits(),
+        (DType::BF16, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32().to_bits(),
+        (_, element) => element.first().map_or(0, |&a| a as u32),
     };
-    Cow::Owned(words.iter().flat_map(|w| w.to_le_bytes()).collect())
+    let mut words = [0u8; 4096];
+    for piece in bytes.chunks(words.len() / 4 * dtype.size()) {
+        let elements = piece.chunks_exact(dtype.size());
+        let length = 4 * elements.len();
+        for (element, place) in elements.zip(words.chunks_exact_mut(4)) {
+            place.copy_from_slice(&word(element).to_le_bytes());
+        }
+        write(&words[..length]);
+    }
 }
 
 /// Appends the canonical bytes of the stored elements in `bytes`, of which padding has been cut off.
@@ -79,15 +96,21 @@ mod tests {
                         assert_eq!(dtype, DType::F64);
                         continue;
                     };
+                    // More than one piece, and an odd number of elements.
+                    const COUNT: usize = 2503;
                     let values = [0.0, 1.0, -1.0, 100.0, -128.0, 0.5, 3.0].map(|v| Scalar::new(v, dtype));
-                    let tensor = HostTensor::from_scalars(dtype, [7], values).unwrap();
-                    let device = to_stored(dtype, stored, tensor.bytes());
+                    let values = values.into_iter().cycle().take(COUNT);
+                    let tensor = HostTensor::from_scalars(dtype, [COUNT], values).unwrap();
+                    let mut device = Vec::new();
+                    store(dtype, stored, tensor.bytes(), |piece| device.extend_from_slice(piece));
+                    assert_eq!(device.len() as u64, stored_bytes(dtype, stored, tensor.bytes()));
                     assert!(
-                        device.len().is_multiple_of(4) && device.len() as u64 <= stored.bytes(dtype, 7),
+                        device.len().is_multiple_of(4)
+                            && device.len() as u64 <= stored.bytes(dtype, COUNT as u64),
                         "{dtype} {stored:?}"
                     );
                     let mut back = Vec::new();
-                    let exact = 7 * element_bytes(dtype, stored) as usize;
+                    let exact = COUNT * element_bytes(dtype, stored) as usize;
                     append_canonical(dtype, stored, &device[..exact], &mut back);
                     assert_eq!(back, tensor.bytes().to_vec(), "{dtype} {stored:?}");
                 }

@@ -1,14 +1,15 @@
 //! Tensors to the device and back.
 
 use crate::context::Context;
-use crate::layout::{append_canonical, element_bytes, to_stored};
+use crate::layout::{append_canonical, element_bytes, store, stored_bytes};
 use crate::record::Recorder;
 use crate::scope::check_now;
 use hadal_device::{Buffer, DeviceError};
 use hadal_graph::HostTensor;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
-/// Elements converted and copied at a time; what a host copy costs at most is eight times as many bytes.
+/// Elements copied at a time, on their way to the device through mapped memory and back.
 const CHUNK: usize = 8 << 20;
 
 /// Queues a copy of `tensor` into `dst`. Errors: `Argument`, `OutOfMemory`, `Lost`.
@@ -27,16 +28,37 @@ pub(crate) fn write(context: &Context, dst: &Buffer, tensor: &HostTensor) -> Res
     let chunks = tensor.bytes().chunks(CHUNK * dtype.size());
     let many = chunks.len() > 1;
     for chunk in chunks {
-        let bytes = to_stored(dtype, stored, chunk);
-        let (_, error) = check_now(&context.device, || {
-            context.queue.write_buffer(memory.allocation.buffer(), offset, &bytes);
-            // Without a submission, wgpu keeps a copy of everything written.
-            many.then(|| context.queue.submit([])).map(|index| context.submitted(index))
+        let Some(size) = NonZeroU64::new(stored_bytes(dtype, stored, chunk)) else { continue };
+        let (mapped, error) = check_now(&context.device, || {
+            let Some(mut view) = context.queue.write_buffer_with(memory.allocation.buffer(), offset, size)
+            else {
+                return false;
+            };
+            // Straight into mapped memory, whatever the layout: there is no other copy on the host.
+            let mut at = 0;
+            store(dtype, stored, chunk, |piece| {
+                view.slice(at..at + piece.len()).copy_from_slice(piece);
+                at += piece.len();
+            });
+            drop(view);
+            // Without a submission, wgpu keeps all that was mapped.
+            if many {
+                context.submitted(context.queue.submit([]));
+            }
+            true
         });
         if let Some(error) = error {
             return Err(context.failure("write", error));
         }
-        offset += bytes.len() as u64;
+        if !mapped {
+            context.health.check(&context.info)?;
+            return Err(DeviceError::Kernel {
+                device: context.name(),
+                op: "write".into(),
+                reason: format!("the device maps no {size} bytes to write to"),
+            });
+        }
+        offset += size.get();
     }
     context.health.alive(&context.info)
 }
