@@ -12,6 +12,7 @@ use super::attention::{Attention, Sizes};
 use crate::error::{GraphError, OpError};
 use crate::gradient::Backward;
 use crate::graph::{Graph, NodeId};
+use crate::op::MatMul;
 use crate::op::{Infer, Operator, Types};
 use crate::program::{ReduceOp, UnaryOp};
 use crate::reference::{Array, Evaluate};
@@ -50,16 +51,18 @@ impl Operator for AttentionBackward {
     fn decompose(&self, graph: &mut Graph, inputs: &[NodeId]) -> Result<Option<Vec<NodeId>>, GraphError> {
         let dtype = graph.dtype(inputs[0]);
         let inner = dtype.accumulator();
-        let mut wide = Vec::new();
-        for &input in inputs {
-            wide.push(graph.cast(input, inner)?);
-        }
-        let [q, k, v, o, lse, d_o] = [wide[0], wide[1], wide[2], wide[3], wide[4], wide[5]];
+        // Matrices stay in the operands' dtype, sums and exponentials are of the wider one.
+        let [q, k, v, o, lse, d_o] = [inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], inputs[5]];
+        let lse = graph.cast(lse, inner)?;
+        let product = |graph: &mut Graph, a: NodeId, b: NodeId| {
+            graph.apply(MatMul { dtype: (inner != dtype).then_some(inner) }, &[a, b])
+        };
         let keys = graph.transpose_last(k)?;
-        let product = graph.matmul(q, keys)?;
+        let scores = product(graph, q, keys)?;
         let scale = graph.scalar(self.scale.to_f64(), inner)?;
-        let mut scores = graph.mul(product, scale)?;
-        if let Some(&mask) = wide.get(6) {
+        let mut scores = graph.mul(scores, scale)?;
+        if let Some(&mask) = inputs.get(6) {
+            let mask = graph.cast(mask, inner)?;
             scores = graph.add(scores, mask)?;
         }
         let last = graph.shape(scores).rank() - 1;
@@ -75,18 +78,22 @@ impl Operator for AttentionBackward {
         let shift = graph.select(hidden, zero, lse)?;
         let shifted = graph.sub(scores, shift)?;
         let p = graph.unary(UnaryOp::Exp, shifted)?;
+        let p = graph.cast(p, dtype)?;
         let p_t = graph.transpose_last(p)?;
-        let d_v = graph.matmul(p_t, d_o)?;
+        let d_v = product(graph, p_t, d_o)?;
         let v_t = graph.transpose_last(v)?;
-        let d_p = graph.matmul(d_o, v_t)?;
-        let weighted = graph.mul(d_o, o)?;
+        let d_p = product(graph, d_o, v_t)?;
+        let [wide_o, wide_d] = [graph.cast(o, inner)?, graph.cast(d_o, inner)?];
+        let weighted = graph.mul(wide_d, wide_o)?;
         let delta = graph.reduce_keep(ReduceOp::Sum, weighted, &[last])?;
         let centred = graph.sub(d_p, delta)?;
+        let p = graph.cast(p, inner)?;
         let d_s = graph.mul(p, centred)?;
         let d_s = graph.mul(d_s, scale)?;
-        let d_q = graph.matmul(d_s, k)?;
+        let d_s = graph.cast(d_s, dtype)?;
+        let d_q = product(graph, d_s, k)?;
         let d_s_t = graph.transpose_last(d_s)?;
-        let d_k = graph.matmul(d_s_t, q)?;
+        let d_k = product(graph, d_s_t, q)?;
         let mut results = Vec::new();
         for gradient in [d_q, d_k, d_v] {
             results.push(graph.cast(gradient, dtype)?);
