@@ -1,14 +1,18 @@
-//! Rewrites the primitives that no archetype runs as they are.
+//! Rewrites the primitives that no archetype runs as they are, or that a better primitive says as well.
 
 use crate::error::GraphError;
 use crate::graph::{Graph, Node, NodeId};
-use crate::op::{Concat, Conv, Op, Pad, Slice};
-use crate::{Dim, Scalar, Target};
+use crate::op::{Concat, Conv, MatMul, Op, Pad, Reduce, Slice};
+use crate::program::ReduceOp;
+use crate::{Dim, Scalar, Shape, Target};
 
-/// Convolutions lose their input dilation, concatenations of many tensors become several.
+/// Convolutions lose their input dilation, concatenations of many tensors become several, and a sum over batches of products becomes one product.
 pub(super) fn canonical(graph: &Graph, target: &Target) -> Result<Graph, GraphError> {
     let mut result = Graph::new(graph.name.clone());
     let mut map: Vec<NodeId> = Vec::with_capacity(graph.nodes().len());
+    let mut uses = vec![0; graph.nodes().len()];
+    let read = graph.nodes().iter().flat_map(|(_, node)| node.inputs.iter().copied());
+    read.chain(graph.outputs.iter().map(|output| output.node)).for_each(|id| uses[id.index()] += 1);
     for (_, node) in graph.nodes().iter() {
         let inputs: Vec<NodeId> = node.inputs.iter().map(|i| map[i.index()]).collect();
         let copied = match &node.op {
@@ -23,6 +27,12 @@ pub(super) fn canonical(graph: &Graph, target: &Target) -> Result<Graph, GraphEr
             Op::Concat(op) if inputs.len() > concat_limit(target) => {
                 concat(&mut result, inputs, op.axis, concat_limit(target))?
             }
+            Op::Reduce(op) if op.op == ReduceOp::Sum && uses[node.inputs[0].index()] == 1 => {
+                match sum_of_products(&mut result, op, inputs[0])? {
+                    Some(product) => product,
+                    None => result.push(Node { inputs: inputs.into(), ..node.clone() }),
+                }
+            }
             _ => result.push(Node { inputs: inputs.into(), ..node.clone() }),
         };
         map.push(copied);
@@ -34,6 +44,43 @@ pub(super) fn canonical(graph: &Graph, target: &Target) -> Result<Graph, GraphEr
         result.assign(map[assign.variable.index()], map[assign.value.index()])?;
     }
     Ok(result)
+}
+
+/// `sum over b of a[b] c[b]` as one product, whose inner axis runs over `b` too: what the gradient of a weight that every batch shares is.
+/// It needs no memory for the products of single batches.
+fn sum_of_products(graph: &mut Graph, op: &Reduce, product: NodeId) -> Result<Option<NodeId>, GraphError> {
+    let node = graph.node(product);
+    let Op::MatMul(matmul) = &node.op else { return Ok(None) };
+    let batch = graph.shape(product).rank() - 2;
+    if batch == 0 || op.axes != (0..batch).collect::<Vec<_>>() || !graph.dtype(product).is_float() {
+        return Ok(None);
+    }
+    let (matmul, [a, c]) = (matmul.clone(), [node.inputs[0], node.inputs[1]]);
+    // The inner axis goes beside those of the batch.
+    let inner_first = transposed(graph, a, batch)?;
+    let rows = joined(graph, inner_first, batch)?;
+    let rows = graph.transpose_last(rows)?;
+    let columns = joined(graph, c, batch)?;
+    graph.apply(MatMul { dtype: matmul.dtype }, &[rows, columns]).map(Some)
+}
+
+/// The last two axes, which come after `batch` others, the other way round; what is turned already is turned back.
+fn transposed(graph: &mut Graph, id: NodeId, batch: usize) -> Result<NodeId, GraphError> {
+    let node = graph.node(id);
+    if let Op::Transpose(op) = &node.op
+        && op.permutation.iter().copied().eq((0..batch).chain([batch + 1, batch]))
+    {
+        return Ok(node.inputs[0]);
+    }
+    graph.transpose_last(id)
+}
+
+/// All axes but the last as one.
+fn joined(graph: &mut Graph, id: NodeId, batch: usize) -> Result<NodeId, GraphError> {
+    let shape = graph.shape(id);
+    let rows: Dim = shape[..=batch].iter().cloned().product();
+    let shape = Shape(vec![rows, shape[batch + 1].clone()]);
+    graph.reshape(id, shape)
 }
 
 /// Tensors that one step can concatenate: one binding is for the result.
