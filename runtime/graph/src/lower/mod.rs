@@ -1,7 +1,7 @@
 //! From a graph of primitives to a program.
 //!
 //! 1. [`canonical`] rewrites the few primitives that no archetype runs as they are.
-//! 2. [`group`] decides which nodes are computed together.
+//! 2. [`group`] decides which nodes are computed together, and [`order`] in which order.
 //! 3. Each group is printed as one step: the expressions of its nodes, with all movement folded into index maps, become the hooks of a kernel
 //!    archetype. One file an archetype.
 //! 4. [`in_place`] lets steps overwrite values that nobody reads again, and [`once`] moves steps on frozen values to preparation.
@@ -16,10 +16,12 @@ mod coordinate;
 mod custom;
 mod domain;
 mod expression;
+mod flow;
 mod group;
 mod in_place;
 mod indexed;
 mod once;
+mod order;
 mod pointwise;
 mod row;
 
@@ -33,7 +35,7 @@ use coordinate::{Coordinate, Unsplit, linear, reshape};
 use domain::{Class, Domain};
 use expression::{Expression, StepScope};
 use group::{Facts, Grouping, Kind, is_leaf};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// Why a group could not be printed.
 #[derive(Debug)]
@@ -159,39 +161,10 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Groups such that each comes after those that it reads; otherwise in the order of their newest nodes.
+    /// The groups in the order in which they run.
     fn order(&self) -> Vec<usize> {
-        let groups = &self.grouping.groups;
-        let mut needs: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); groups.len()];
-        let mut users: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
-        for (index, group) in groups.iter().enumerate() {
-            for node in &group.nodes {
-                for source in &self.facts.sources[node.index()] {
-                    match self.grouping.of[source.node.index()] {
-                        Some(other) if other != index && needs[index].insert(other) => {
-                            users[other].push(index)
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-        let key = |g: usize| (groups[g].nodes.last().copied(), g);
-        let mut ready: BTreeMap<_, usize> = (0..groups.len())
-            .filter(|&g| !groups[g].nodes.is_empty() && needs[g].is_empty())
-            .map(|g| (key(g), g))
-            .collect();
-        let mut order = Vec::new();
-        while let Some((_, group)) = ready.pop_first() {
-            order.push(group);
-            for &user in &users[group] {
-                needs[user].remove(&group);
-                if needs[user].is_empty() {
-                    ready.insert(key(user), user);
-                }
-            }
-        }
-        order
+        let flow = self.grouping.flow(self.facts);
+        order::order(&flow, self.facts.sized())
     }
 
     fn contains(&self, group: usize, node: NodeId) -> bool {
@@ -200,9 +173,7 @@ impl<'a> Lowering<'a> {
 
     /// The nodes of a group that must be in memory, in topological order.
     fn roots(&self, group: usize) -> Vec<NodeId> {
-        let nodes = &self.grouping.groups[group].nodes;
-        let read_outside = |n: &NodeId| self.facts.users[n.index()].iter().any(|u| !self.contains(group, *u));
-        nodes.iter().copied().filter(|n| read_outside(n) || self.facts.results.contains(n)).collect()
+        self.grouping.roots(group, self.facts)
     }
 
     /// Prints a group, splitting the domain as asked; `build` gets the domain and returns the finished step, and the
