@@ -55,6 +55,8 @@ pub(super) struct Facts<'a> {
     pub results: BTreeSet<NodeId>,
     /// Nodes that join no group but their own.
     pub alone: &'a HashSet<NodeId>,
+    /// Nodes that are computed late, apart from what they start at.
+    pub late: &'a HashSet<NodeId>,
 }
 
 /// An owner or leaf that a node reads.
@@ -68,7 +70,12 @@ pub(super) struct Source {
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn new(graph: &'a Graph, cut: &'a HashSet<NodeId>, alone: &'a HashSet<NodeId>) -> Facts<'a> {
+    pub(super) fn new(
+        graph: &'a Graph,
+        cut: &'a HashSet<NodeId>,
+        alone: &'a HashSet<NodeId>,
+        late: &'a HashSet<NodeId>,
+    ) -> Facts<'a> {
         let live = graph.live();
         let count = graph.nodes().len();
         let mut facts = Facts {
@@ -80,6 +87,7 @@ impl<'a> Facts<'a> {
             sources: vec![Vec::new(); count],
             results: BTreeSet::new(),
             alone,
+            late,
         };
         for id in graph.nodes().handles() {
             facts.free[id.index()] = !cut.contains(&id)
@@ -275,6 +283,9 @@ impl Grouping {
         candidates.sort_by_key(|&g| (matches!(self.groups[g].kind, Kind::Pointwise), std::cmp::Reverse(g)));
         if facts.alone.contains(&id) {
             candidates.clear();
+        }
+        if facts.late.contains(&id) {
+            candidates.retain(|&g| facts.late.contains(&self.groups[g].nodes[0]));
         }
         let mut home = None;
         for group in candidates {

@@ -1,10 +1,11 @@
 //! From a graph of primitives to a program.
 //!
 //! 1. [`canonical`] rewrites the few primitives that no archetype runs as they are.
-//! 2. [`group`] decides which nodes are computed together, and [`order`] in which order.
-//! 3. Each group is printed as one step: the expressions of its nodes, with all movement folded into index maps, become the hooks of a kernel
+//! 2. [`recompute`] has cheap nodes computed twice where that saves memory.
+//! 3. [`group`] decides which nodes are computed together, and [`order`] in which order.
+//! 4. Each group is printed as one step: the expressions of its nodes, with all movement folded into index maps, become the hooks of a kernel
 //!    archetype. One file an archetype.
-//! 4. [`in_place`] lets steps overwrite values that nobody reads again, and [`once`] moves steps on frozen values to preparation.
+//! 5. [`in_place`] lets steps overwrite values that nobody reads again, and [`once`] moves steps on frozen values to preparation.
 //!
 //! Printing is what decides whether a fusion is right: an expression that is not affine in the domain, or that needs an accumulator at another place than where it
 //! is, stops with [`Stop::Cut`], the offending node is put in memory, and the whole starts again. Cuts only ever grow, so this ends.
@@ -20,9 +21,11 @@ mod flow;
 mod group;
 mod in_place;
 mod indexed;
+mod min_cut;
 mod once;
 mod order;
 mod pointwise;
+mod recompute;
 mod row;
 
 use crate::arena::Arena;
@@ -35,6 +38,7 @@ use coordinate::{Coordinate, Unsplit, linear, reshape};
 use domain::{Class, Domain};
 use expression::{Expression, StepScope};
 use group::{Facts, Grouping, Kind, is_leaf};
+use recompute::Recomputed;
 use std::collections::{HashMap, HashSet};
 
 /// Why a group could not be printed.
@@ -56,10 +60,10 @@ impl From<GraphError> for Stop {
 
 /// Lowers a graph of primitives and of composites that are native to `target`.
 pub(crate) fn lower(graph: &Graph, target: &Target) -> Result<Program, GraphError> {
-    let graph = canonical::canonical(graph, target)?;
+    let Recomputed { graph, late } = recompute::recompute(canonical::canonical(graph, target)?, target)?;
     let (mut cut, mut alone) = (HashSet::new(), HashSet::new());
     loop {
-        let facts = Facts::new(&graph, &cut, &alone);
+        let facts = Facts::new(&graph, &cut, &alone, &late);
         let grouping = group::group(&facts, target);
         match Lowering::new(&graph, target, &facts, &grouping).run() {
             Ok(program) => return Ok(program),
