@@ -87,6 +87,7 @@ impl Plan {
                 life.1 = s;
             }
         }
+        let escaping = program.escaping();
         let mut places = vec![Place::Nowhere; program.values.len()];
         let (mut blocks, mut owners) = (Vec::new(), Vec::new());
         for (id, value) in program.values.iter() {
@@ -95,7 +96,7 @@ impl Plan {
                 continue;
             }
             places[id.index()] = match value.role {
-                Role::Computed if program.escapes(id) => Place::Fresh,
+                Role::Computed if escaping.contains(&id) => Place::Fresh,
                 Role::Computed => {
                     if let Some((first, last)) = lives[id.index()] {
                         blocks.push(Block { bytes: bytes(id)? as u64, first, last });

@@ -10,7 +10,7 @@ use hadal_graph::program::{Archetype, Program, Role, Step, ValueId};
 use hadal_graph::{Bindings, Dim, DimError, Target};
 use hadal_shaders::{Candidate, ShaderError, candidates};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Whether the steps are those of [`Program::once`] or of [`Program::steps`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,11 +116,12 @@ impl Plan {
         }
         let mut tenants: BTreeMap<Tenant, Block> = BTreeMap::new();
         let mut first_touch: BTreeMap<ValueId, usize> = BTreeMap::new();
+        let outside = outside(program, part);
         for (index, step) in steps.iter().enumerate() {
             for &id in step.reads.iter().chain(&step.writes) {
                 let root = program.storage(id);
                 first_touch.entry(root).or_insert(index);
-                if in_arena(program, part, root) {
+                if !outside.contains(&root) {
                     let block = Block { bytes: bytes[root.index()], first: index, last: index };
                     tenants.entry(Tenant::Value(root)).or_insert(block).last = index;
                 }
@@ -290,18 +291,20 @@ fn touched<'p>(program: &'p Program, steps: &'p [Step]) -> impl Iterator<Item = 
     program.values.handles().filter(move |&id| roots[program.storage(id).index()])
 }
 
-/// Whether a root value lives only between the steps of `part`, all of which are kernels.
-fn in_arena(program: &Program, part: Part, root: ValueId) -> bool {
-    let is_root = |&id: &ValueId| program.storage(id) == root;
-    let by_host = |step: &Step| {
-        step.kernel.archetype() == Archetype::Control && step.reads.iter().chain(&step.writes).any(is_root)
-    };
-    let needed_later = match part {
-        Part::Run => program.values[root].role != Role::Computed,
+/// Storage that lies outside of the arena of `part`: what others see, what the host reads or writes, and what is given.
+fn outside(program: &Program, part: Part) -> HashSet<ValueId> {
+    let storage = |&id: &ValueId| program.storage(id);
+    let mut outside = program.escaping();
+    let hosts = part.steps(program).iter().filter(|step| step.kernel.archetype() == Archetype::Control);
+    outside.extend(hosts.flat_map(|step| step.reads.iter().chain(&step.writes).map(storage)));
+    let computed = match part {
+        Part::Run => Role::Computed,
         Part::Once => {
-            program.values[root].role != Role::Once
-                || program.steps.iter().any(|step| step.reads.iter().any(is_root))
+            outside.extend(program.steps.iter().flat_map(|step| step.reads.iter().map(storage)));
+            Role::Once
         }
     };
-    !needed_later && !program.escapes(root) && !part.steps(program).iter().any(by_host)
+    let given = program.values.iter().filter(|(_, value)| value.role != computed);
+    outside.extend(given.map(|(id, _)| id));
+    outside
 }

@@ -46,45 +46,65 @@ fn overwritable(program: &Program, value: ValueId, result: ValueId) -> bool {
 
 /// A `copy` step followed by an update into the copy is only the update where the source is not needed any more.
 fn drop_copies(program: &mut Program) {
-    let mut position = 0;
-    while position < program.steps.len() {
-        let step = &program.steps[position];
-        if step.label != "copy" || step.reads.len() != 1 {
-            position += 1;
-            continue;
+    let is_copy = |position: &usize| {
+        let step = &program.steps[*position];
+        step.label == "copy" && step.reads.len() == 1
+    };
+    let copies: Vec<usize> = (0..program.steps.len()).filter(is_copy).collect();
+    if copies.is_empty() {
+        return;
+    }
+    let mut uses = Uses::of(program);
+    let mut written_at: HashMap<ValueId, usize> = HashMap::new();
+    for (position, step) in program.steps.iter().enumerate() {
+        written_at.extend(step.writes.iter().map(|&write| (write, position)));
+    }
+    let mut updaters: HashMap<ValueId, ValueId> = HashMap::new();
+    for (id, value) in program.values.iter() {
+        if let Some(alias) = value.alias {
+            updaters.entry(alias).or_insert(id);
         }
-        let (source, copy) = (step.reads[0], step.writes[0]);
+    }
+    // What is read instead of each copy that is dropped.
+    let mut instead: HashMap<ValueId, ValueId> = HashMap::new();
+    let mut dropped = vec![false; program.steps.len()];
+    for position in copies {
+        let step = &program.steps[position];
+        let (source, copy) = (of(&instead, step.reads[0]), step.writes[0]);
         let storage = program.storage(source);
-        let updater = program.values.iter().find(|(_, v)| v.alias == Some(copy)).map(|(id, _)| id);
-        let uses = Uses::of(program);
-        let written = updater.and_then(|u| program.steps.iter().position(|s| s.writes.contains(&u)));
-        let dies = match (uses.last_read.get(&storage), written) {
+        let Some(&updater) = updaters.get(&copy) else { continue };
+        let dies = match (uses.last_read.get(&storage), written_at.get(&updater)) {
             // The updating step itself may still read the old elements elsewhere, which must come before it.
-            (Some(&last), Some(written)) => {
-                last < written || (last == written && !program.steps[written].reads.contains(&source))
+            (Some(&last), Some(&written)) => {
+                let reads = |read: &ValueId| of(&instead, *read) == source;
+                last < written || (last == written && !program.steps[written].reads.iter().any(reads))
             }
             _ => false,
         };
-        if let (Some(updater), true, true) =
-            (updater, dies, updater.is_some_and(|u| overwritable(program, storage, u)))
-        {
+        if dies && overwritable(program, storage, updater) {
+            let last = uses.last_read.remove(&program.storage(copy)).unwrap_or(0);
+            uses.last_read.entry(storage).and_modify(|known| *known = last.max(*known)).or_insert(last);
             program.values[updater].alias = Some(source);
-            for step in &mut program.steps {
-                for read in &mut step.reads {
-                    if *read == copy {
-                        *read = source;
-                    }
-                }
-            }
-            program.steps.remove(position);
-        } else {
-            position += 1;
+            instead.insert(copy, source);
+            dropped[position] = true;
         }
     }
+    for read in program.steps.iter_mut().flat_map(|step| &mut step.reads) {
+        *read = of(&instead, *read);
+    }
+    let mut dropped = dropped.into_iter();
+    program.steps.retain(|_| dropped.next() != Some(true));
+}
+
+/// What is read for `id`: the source of the copy that it was, where that is dropped.
+fn of(instead: &HashMap<ValueId, ValueId>, id: ValueId) -> ValueId {
+    instead.get(&id).copied().unwrap_or(id)
 }
 
 fn alias_pointwise(program: &mut Program) {
     let uses = Uses::of(program);
+    // No alias that is added changes this: what escapes takes over nothing but its own variable.
+    let escaping = program.escaping();
     for position in 0..program.steps.len() {
         let step = &program.steps[position];
         let Kernel::Pointwise(kernel) = &step.kernel else { continue };
@@ -112,7 +132,7 @@ fn alias_pointwise(program: &mut Program) {
         // What escapes has memory of its own unless it is the variable it updates; an output must not lie in the arena.
         for (result, read) in aliases {
             let variable = matches!(program.values[program.storage(read)].role, Role::Variable(_));
-            if variable || !program.escapes(result) {
+            if variable || !escaping.contains(&result) {
                 program.values[result].alias = Some(read);
             }
         }

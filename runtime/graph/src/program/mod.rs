@@ -31,7 +31,7 @@ pub use pointwise::{BinaryOp, CompareOp, Indirect, Instr, PointwiseProgram, Reg,
 
 use crate::arena::{Arena, Handle};
 use crate::{DType, Dim, HostTensor, Shape};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// A value of a program.
@@ -152,6 +152,12 @@ impl Program {
     /// Where a person asked for what a step writes.
     pub fn location(&self, step: &Step) -> Option<&Arc<str>> {
         step.writes.iter().find_map(|write| self.locations.get(write))
+    }
+
+    /// The storage of every value that [escapes](Program::escapes): what to ask for many values at once.
+    pub fn escaping(&self) -> HashSet<ValueId> {
+        let results = self.outputs.iter().copied().chain(self.updates.iter().map(|update| update.value));
+        results.map(|value| self.storage(value)).collect()
     }
 
     /// Kernel launches of one run outside control steps.
