@@ -114,11 +114,14 @@ fn alias_pointwise(program: &mut Program) {
             if program.values[result].alias.is_some() || !store.indirect.is_empty() {
                 continue;
             }
+            // What escapes has memory of its own unless it is the variable it updates; an output must not lie in the arena.
+            let escapes = escaping.contains(&result);
             let candidate = step.reads.iter().enumerate().find(|(operand, read)| {
                 let storage = program.storage(**read);
                 let (old, new) = (&program.values[**read], &program.values[result]);
                 old.dtype == new.dtype
                     && old.elements() == new.elements()
+                    && (!escapes || matches!(program.values[storage].role, Role::Variable(_)))
                     && uses.last_read.get(&storage) == Some(&position)
                     && overwritable(program, storage, result)
                     && !aliases.iter().any(|(_, taken)| program.storage(*taken) == storage)
@@ -129,12 +132,8 @@ fn alias_pointwise(program: &mut Program) {
                 aliases.push((result, *read));
             }
         }
-        // What escapes has memory of its own unless it is the variable it updates; an output must not lie in the arena.
         for (result, read) in aliases {
-            let variable = matches!(program.values[program.storage(read)].role, Role::Variable(_));
-            if variable || !escaping.contains(&result) {
-                program.values[result].alias = Some(read);
-            }
+            program.values[result].alias = Some(read);
         }
     }
 }
