@@ -8,8 +8,8 @@ use crate::parallel::Workers;
 use crate::plan::{Place, Plan};
 use crate::storage::{CpuStorage, copy_bytes};
 use hadal_device::{
-    Arguments, Buffer, DeviceError, DeviceFuture, Executable, ExecutableStats, PlanReport, Results,
-    StepClock, StepTime, Weights,
+    Arguments, Buffer, DeviceError, DeviceFuture, Executable, ExecutableStats, LiveTensor, PlanReport,
+    Results, StepClock, StepTime, Weights,
 };
 use hadal_graph::program::{Kernel, Program, Role, Step, ValueId};
 use hadal_graph::{Bindings, DimError};
@@ -181,7 +181,8 @@ impl CpuExecutable {
         let guards: Vec<RwLockReadGuard<'_, ()>> = read.iter().map(|s| s.reading()).collect();
         let context_here = Context { move_to_pool: false, ..context };
         let steps = || self.run_steps(plan, &bindings, &inputs, &variables, context_here);
-        let fresh = if context.move_to_pool { self.shared.pool.install(steps) } else { steps() }?;
+        let fresh = if context.move_to_pool { self.shared.pool.install(steps) } else { steps() };
+        let fresh = fresh.map_err(|error| error.naming(LiveTensor::of_run(&self.program, &plan.elements)))?;
         drop(guards);
         self.counters.runs.fetch_add(1, Ordering::Relaxed);
         self.results(plan, inputs, variables, fresh)

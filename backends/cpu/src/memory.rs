@@ -110,6 +110,7 @@ impl Memory {
             requested,
             in_use: stats.in_use,
             limit: stats.limit.map_or(String::new(), |l| format!(" (limit {l})")),
+            largest: Vec::new(),
         }
     }
 

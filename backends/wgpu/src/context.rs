@@ -88,6 +88,7 @@ impl Context {
                 requested: 0,
                 in_use: self.pool.stats().in_use,
                 limit: String::new(),
+                largest: Vec::new(),
             },
             other => DeviceError::Kernel { device: self.name(), op: op.into(), reason: other.to_string() },
         }

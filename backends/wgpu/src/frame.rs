@@ -7,7 +7,7 @@ use crate::plan::Part;
 use crate::prepared::Prepared;
 use crate::record::Recorder;
 use crate::tune;
-use hadal_device::{Arguments, Buffer, DeviceError, MaybeSend, Results};
+use hadal_device::{Arguments, Buffer, DeviceError, LiveTensor, MaybeSend, Results};
 use hadal_graph::Bindings;
 use hadal_graph::program::{Archetype, Role, ValueId};
 use std::sync::Arc;
@@ -47,14 +47,16 @@ pub(crate) async fn run_with(
     values: impl Iterator<Item = (ValueId, Buffer)> + MaybeSend,
     recorder: &mut Recorder,
 ) -> Result<Results, DeviceError> {
-    let mut frame = Frame::new(prepared, Part::Run, instance, bindings)?;
+    let sizes = instance.clone();
+    let named = |error: DeviceError| error.naming(LiveTensor::of_run(&prepared.program, &sizes.elements));
+    let mut frame = Frame::new(prepared, Part::Run, instance, bindings).map_err(named)?;
     for (id, buffer) in values {
         frame.values[id.index()] = Some(buffer);
     }
     for &id in &prepared.overwritten {
         frame.make_unique(id, recorder)?;
     }
-    frame.record(recorder).await?;
+    frame.record(recorder).await.map_err(named)?;
     frame.finish(recorder)
 }
 

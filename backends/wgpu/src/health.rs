@@ -50,6 +50,7 @@ impl Health {
                 requested: 0,
                 in_use: 0,
                 limit: String::new(),
+                largest: Vec::new(),
             }),
             Some(Uncaptured::Other(reason)) => {
                 Err(DeviceError::Kernel { device: name(info), op: "queued work".into(), reason })

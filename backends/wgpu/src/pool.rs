@@ -250,7 +250,8 @@ impl Pool {
 
     fn out_of_memory(&self, requested: u64, limit: String) -> DeviceError {
         let in_use = lock(&self.state).stats.in_use;
-        DeviceError::OutOfMemory { device: health::name(&self.info), requested, in_use, limit }
+        let device = health::name(&self.info);
+        DeviceError::OutOfMemory { device, requested, in_use, limit, largest: Vec::new() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong on a device.
 
+use crate::live::{LiveTensor, listed};
 use hadal_graph::{DType, DimError};
 
 /// An error of a backend. It never means that a number is wrong: a run that ends in an error has no result.
@@ -18,7 +19,8 @@ pub enum DeviceError {
     },
     /// The device refused an allocation, or the limit set by the user would be passed.
     #[error(
-        "out of memory on {device}: {requested} bytes were asked for with {in_use} in use{limit}\n  hint: use a smaller batch, drop tensors that are no longer needed, or raise the memory limit"
+        "out of memory on {device}: {requested} bytes were asked for with {in_use} in use{limit}{}\n  hint: use a smaller batch, drop tensors that are no longer needed, or raise the memory limit",
+        listed(largest)
     )]
     OutOfMemory {
         /// The device.
@@ -29,6 +31,8 @@ pub enum DeviceError {
         in_use: u64,
         /// The limit, as text: empty or `" (limit 1000)"`.
         limit: String,
+        /// The largest tensors in memory, and those of the run that needed it; at most [`LiveTensor::NAMED`], largest first.
+        largest: Vec<LiveTensor>,
     },
     /// The device is gone: driver reset, removal, or `destroy`.
     #[error(

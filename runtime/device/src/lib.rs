@@ -5,6 +5,7 @@ mod backend;
 mod buffer;
 mod error;
 mod info;
+mod live;
 mod maybe_send;
 mod observer;
 mod registry;
@@ -18,6 +19,7 @@ pub use backend::{
 pub use buffer::{Buffer, Storage};
 pub use error::DeviceError;
 pub use info::{DeviceInfo, DeviceKind};
+pub use live::LiveTensor;
 pub use maybe_send::{DeviceFuture, MaybeSend, MaybeSync};
 pub use observer::{MemoryObserver, MemoryUse};
 pub use registry::{BackendFactory, Listing, Registry};

@@ -80,12 +80,18 @@ impl Device {
         self.0.backend.as_deref().map(|b| b.info())
     }
 
-    /// Memory counters; zero for the meta device.
+    /// Memory counters in bytes, as the backend's allocator keeps them; zero for the meta device.
+    ///
+    /// `in_use` is what live tensors, arenas of runs, weights and scratch hold, each rounded up to its size class; `peak` the largest value that
+    /// it ever had; `cached` what lies in pools for reuse and could be given back by [`Device::empty_cache`]; `buffers` counts
+    /// allocations of live tensors. On wgpu an arena stays in use between runs; on cpu it goes to the pool. Frozen weights that are
+    /// mapped from a file are not counted on cpu: they take no memory of their own.
     pub fn memory_stats(&self) -> MemoryStats {
         self.0.backend.as_deref().map(|b| b.memory_stats()).unwrap_or_default()
     }
 
-    /// Refuses allocations beyond `limit` bytes with an out-of-memory error; `None` lifts the limit.
+    /// Refuses allocations beyond `limit` bytes with an out-of-memory error; `None` lifts the limit. The error names the largest tensors in
+    /// memory and those of the run that needed more. Pooled memory does not count against the limit.
     pub fn set_memory_limit(&self, limit: Option<u64>) {
         if let Some(backend) = &self.0.backend {
             backend.set_memory_limit(limit);
@@ -138,7 +144,8 @@ impl Device {
     pub(crate) fn upload(&self, tensor: &HostTensor) -> Result<Buffer> {
         let _uploading =
             self.0.book.profiler.span(HostWork::Upload, || format!("{}{:?}", tensor.dtype(), tensor.shape()));
-        Ok(self.backend()?.upload(tensor)?)
+        let uploaded = self.backend()?.upload(tensor);
+        Ok(uploaded.map_err(|error| self.book().name_largest(error))?)
     }
 
     /// The contents of a buffer, after everything queued before.

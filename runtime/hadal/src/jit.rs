@@ -12,7 +12,7 @@ use crate::tensor::{Tensor, materialise};
 use crate::trace::{self, Kind, Used, Uses};
 use crate::variable::Variable;
 use crate::{Error, Result};
-use hadal_device::{Arguments, Buffer, PlanReport, Weights};
+use hadal_device::{Arguments, Buffer, LiveTensor, PlanReport, Weights};
 use hadal_graph::op::Op;
 use hadal_graph::{Bindings, NodeId, Shape, TensorType};
 use std::fmt;
@@ -290,9 +290,22 @@ impl Traced {
             }
             Err(error) => {
                 loan.lose(&error.to_string());
-                Err(error)
+                Err(self.name_variables(error))
             }
         }
+    }
+}
+
+impl Traced {
+    /// An error of a run, with the largest of the variables that it held, if memory has run out.
+    fn name_variables(&self, error: Error) -> Error {
+        let Error::Device(error) = error else { return error };
+        let live = |variable: &Variable| {
+            let ty = variable.ty().clone();
+            let bytes = ty.shape.elements().as_usize().unwrap_or(0) * ty.dtype.size();
+            LiveTensor { what: format!("the variable `{}`", variable.name()), ty, bytes: bytes as u64 }
+        };
+        error.naming(self.variables.iter().map(live)).into()
     }
 }
 

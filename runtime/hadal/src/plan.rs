@@ -1,8 +1,13 @@
 //! Prepared graphs, and the cache that finds them again.
 
-use crate::Result;
+use crate::debug::describe;
 use crate::profiler::{HostWork, Slot};
-use hadal_device::{Arguments, Backend, Executable, ExecutableStats, Results, Weights};
+use crate::tensor::Tensor;
+use crate::tensor::node::{Node, Source};
+use crate::{Error, Result};
+use hadal_device::{
+    Arguments, Backend, Buffer, DeviceError, Executable, ExecutableStats, LiveTensor, Results, Weights,
+};
 use hadal_graph::Graph;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,11 +27,16 @@ impl Plan {
         &self.executable
     }
 
+    /// Errors: those of the backend; when memory runs out, with the largest tensors.
     pub(crate) async fn run(&self, arguments: Arguments) -> Result<Results> {
-        match self.book.profiler.current() {
-            None => Ok(self.executable.run(arguments).await?),
+        let run = match self.book.profiler.current() {
+            None => self.executable.run(arguments).await.map_err(Error::from),
             Some(recording) => recording.run(&*self.executable, self.name(), arguments).await,
-        }
+        };
+        run.map_err(|error| match error {
+            Error::Device(error) => self.book.name_largest(*error).into(),
+            other => other,
+        })
     }
 
     fn name(&self) -> String {
@@ -50,6 +60,16 @@ pub(crate) struct Book {
     pub(crate) live_nodes: AtomicU64,
     /// The profile under way, if there is one.
     pub(crate) profiler: Slot,
+    values: Mutex<Values>,
+}
+
+/// Tensors that have been given a value, some of which may be gone.
+#[derive(Debug, Default)]
+struct Values {
+    /// With the names of the ops that they are results of.
+    nodes: Vec<(Weak<Node>, Option<&'static str>)>,
+    /// Those that are gone are dropped when there are as many as this.
+    full: usize,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +116,8 @@ impl Book {
         let program = hadal_graph::compile(graph, backend.target())?;
         drop(planning);
         let preparing = self.profiler.span(HostWork::Prepare, || graph.name.clone());
-        let executable = backend.prepare(Arc::new(program), weights).await?;
+        let prepared = backend.prepare(Arc::new(program), weights).await;
+        let executable = prepared.map_err(|error| self.name_largest(error))?;
         drop(preparing);
         let mut entries = lock(&self.entries);
         entries.prepared += 1;
@@ -143,6 +164,49 @@ impl Book {
         // A plan that goes writes its counts into this book: not while the book is locked.
         drop(evicted);
         Ok(plan)
+    }
+
+    /// Remembers a tensor that has a value now, or gets one.
+    pub(crate) fn remember(&self, node: &Arc<Node>) {
+        let op = match &node.state().source {
+            Source::Applied(applied) => Some(applied.op.name()),
+            _ => None,
+        };
+        let mut values = lock(&self.values);
+        if values.nodes.len() >= values.full {
+            values.nodes.retain(|(node, _)| node.strong_count() > 0);
+            values.full = (2 * values.nodes.len()).max(64);
+        }
+        values.nodes.push((Arc::downgrade(node), op));
+    }
+
+    /// An error with the largest tensors that are in memory, if memory has run out.
+    pub(crate) fn name_largest(&self, error: DeviceError) -> DeviceError {
+        if !matches!(error, DeviceError::OutOfMemory { .. }) {
+            return error;
+        }
+        // Not while they are locked: the last handle to a tensor may go here.
+        let alive = |(node, op): &(Weak<Node>, _)| Some((Tensor(node.upgrade()?), *op));
+        let tensors: Vec<(Tensor, Option<&str>)> =
+            lock(&self.values).nodes.iter().filter_map(alive).collect();
+        let mut seen: Vec<(u64, Buffer, LiveTensor)> = Vec::new();
+        for (tensor, op) in &tensors {
+            let Some(buffer) = tensor.0.state().value.clone() else { continue };
+            let (bytes, mut what) = (buffer.bytes() as u64, describe(tensor));
+            if let (Some(op), None) = (op, &tensor.0.variable) {
+                what = format!("`{op}`, {what}");
+            }
+            seen.push((bytes, buffer, LiveTensor { what, ty: tensor.ty().clone(), bytes }));
+        }
+        seen.sort_by_key(|(bytes, ..)| std::cmp::Reverse(*bytes));
+        let mut largest: Vec<(Buffer, LiveTensor)> = Vec::new();
+        for (_, buffer, tensor) in seen {
+            // Versions of one value share its memory.
+            if largest.len() < LiveTensor::NAMED && !largest.iter().any(|(known, _)| known.is_same(&buffer)) {
+                largest.push((buffer, tensor));
+            }
+        }
+        error.naming(largest.into_iter().map(|(_, tensor)| tensor))
     }
 
     /// Forgets all cached plans.

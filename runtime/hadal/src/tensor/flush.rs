@@ -82,7 +82,10 @@ async fn materialise_on(device: &Device, mut wanted: Vec<Tensor>) -> Result<()> 
     }
     for (tensor, position) in &stored {
         match results.outputs.get(*position) {
-            Some(buffer) => tensor.0.fulfil(buffer.clone()),
+            Some(buffer) => {
+                device.book().remember(&tensor.0);
+                tensor.0.fulfil(buffer.clone());
+            }
             None => return Err(Error::argument("a run returned fewer results than its graph has")),
         }
     }
@@ -206,6 +209,7 @@ fn upload_weight(tensor: &Tensor) -> Result<()> {
         _ => return Ok(()),
     };
     let buffer = tensor.device().upload(&weight.value)?;
+    tensor.device().book().remember(&tensor.0);
     // The source stays: a traced model names its weights.
     tensor.0.state().value.get_or_insert(buffer);
     Ok(())

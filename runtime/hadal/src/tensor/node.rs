@@ -125,7 +125,7 @@ impl Fresh {
             self;
         let state = Mutex::new(State { source, value, released: false, projections: Vec::new() });
         device.book().live_nodes.fetch_add(1, Ordering::Relaxed);
-        Tensor(Arc::new(Node {
+        let node = Arc::new(Node {
             device,
             types,
             location,
@@ -135,7 +135,11 @@ impl Fresh {
             gradient,
             depth,
             state,
-        }))
+        });
+        if node.state().value.is_some() {
+            node.device.book().remember(&node);
+        }
+        Tensor(node)
     }
 }
 
