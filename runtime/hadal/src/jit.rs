@@ -14,7 +14,7 @@ use crate::variable::Variable;
 use crate::{Error, Result};
 use hadal_device::{Arguments, Buffer, LiveTensor, PlanReport, Weights};
 use hadal_graph::op::Op;
-use hadal_graph::{Bindings, NodeId, Shape, TensorType};
+use hadal_graph::{Bindings, Graph, NodeId, Shape, TensorType};
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,6 +78,8 @@ pub struct JitStats {
 /// A traced function for one list of argument types.
 struct Traced {
     arguments: Vec<TensorType>,
+    /// What was recorded, without locations.
+    graph: Arc<Graph>,
     plan: Arc<Plan>,
     captured: Vec<Tensor>,
     /// In the program's order.
@@ -142,6 +144,20 @@ where
     pub fn plan(&self) -> Option<Result<PlanReport>> {
         let traced = lock(&self.plans).last()?.clone();
         Some(traced.plan.executable().plan(&Bindings::new()).map_err(Error::from))
+    }
+
+    /// The graph of the latest trace, before any pass; `None` before the first call. Arguments are its inputs `a0`, `a1` and so on, variables
+    /// those of [`JitFunction::variables`], `v0`, `v1` and so on.
+    pub fn graph(&self) -> Option<Arc<Graph>> {
+        Some(lock(&self.plans).last()?.graph.clone())
+    }
+
+    /// The variables that the latest trace has used, in the order of their numbers in [`JitFunction::graph`]; none before the first call.
+    pub fn variables(&self) -> Vec<Variable> {
+        let latest = lock(&self.plans).last().cloned();
+        latest.map_or(Vec::new(), |traced| {
+            traced.trainable.iter().map(|(variable, _)| variable.clone()).collect()
+        })
     }
 
     async fn traced(&self, arguments: &[Tensor]) -> Result<Arc<Traced>> {
@@ -228,6 +244,7 @@ impl Recorded {
         let watch = device.debug().then(|| Watch::new(&mut self.recorder, name));
         let locations = self.recorder.take_locations();
         let mut graph = self.recorder.graph;
+        let recorded = Arc::new(graph.clone());
         locate(&mut graph, &locations);
         drop(self.recorder.order);
         materialise(self.captured.clone()).await?;
@@ -251,6 +268,7 @@ impl Recorded {
         let (autocast, precisions) = (self.autocast, self.precisions);
         Ok(Traced {
             arguments,
+            graph: recorded,
             plan,
             captured,
             variables,

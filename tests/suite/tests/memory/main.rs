@@ -1,6 +1,8 @@
-//! Device memory: what happens when memory runs out.
+//! Device memory: what a planned training step needs beside one that is run op by op, and what happens when memory runs out.
 
+mod eager;
 mod limit;
+mod planned;
 
 use hadal::Device;
 use hadal_cpu::CpuBackend;
