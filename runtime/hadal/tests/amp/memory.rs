@@ -1,10 +1,10 @@
-//! What mixed precision saves of a transformer's memory.
+//! What mixed precision saves of a transformer's memory: four layers, 64 wide, on 64 sequences of 64 tokens.
 
 use hadal::amp::{GradScaler, GradScalerOptions, autocast};
 use hadal::optim::{AdamW, AdamWOptions};
 use hadal::{DType, Device, Result, Tensor, Variable, jit};
 
-const BATCH: usize = 16;
+const BATCH: usize = 64;
 const LENGTH: usize = 64;
 const WIDTH: usize = 64;
 const HEADS: usize = 4;
@@ -91,7 +91,7 @@ fn train(dtype: DType) -> Result<(u64, f32)> {
     let tokens = Tensor::new(&device, &tokens, [BATCH, LENGTH])?;
     let targets = Tensor::new(&device, &targets, [BATCH * LENGTH])?;
     let mut loss = 0.0;
-    for _ in 0..8 {
+    for _ in 0..4 {
         loss = step.call(&[&tokens, &targets])?[0].item()?;
     }
     Ok((device.memory_stats().peak, loss))
@@ -103,9 +103,8 @@ fn a_transformer_needs_less_memory_in_half_precision() -> Result<()> {
     let (half, mixed_loss) = train(DType::F16)?;
     let saved = 1.0 - half as f64 / full as f64;
     println!("{full} bytes in f32, {half} in f16: {:.1} % saved", 100.0 * saved);
-    // The aim is 40 %. Open: gelu and attention keep in f32 what their backward passes need, and steps that only the backward pass needs
-    // run as soon as they can.
-    assert!(saved >= 0.1, "{full} bytes in f32, {half} in f16");
+    // Activations halve, but for the residual stream and what norms keep of it. Master weights and moments are `F32` in both.
+    assert!(saved >= 0.4, "{full} bytes in f32, {half} in f16");
     assert!((mixed_loss - loss).abs() <= 1e-3 * loss, "{mixed_loss}, but {loss} in f32");
     Ok(())
 }
