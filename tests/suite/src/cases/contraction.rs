@@ -125,6 +125,33 @@ fn convolution(dtypes: &[DType], cases: &mut Vec<Case>) -> Result<(), GraphError
             cases.push(case.adding(36));
         }
     }
+    // Lines longer than vectors, outputs in several tiles, an image in several parts; windows larger than what they leave.
+    let padded = Conv { low: vec![1, 2], high: vec![2, 1], ..plain(2) };
+    for (name, op, image, kernel) in [
+        ("long lines", padded.clone(), [2, 3, 20, 40], [13, 3, 3, 3]),
+        ("one large image", padded.clone(), [1, 2, 70, 69], [9, 2, 3, 3]),
+        ("large windows", plain(2), [5, 2, 12, 21], [7, 2, 10, 18]),
+        ("large padded windows", padded, [9, 1, 9, 19], [3, 1, 10, 17]),
+        (
+            "large dilated windows",
+            Conv { dilation: vec![2, 1], stride: vec![1, 2], ..plain(2) },
+            [2, 2, 20, 22],
+            [8, 2, 8, 18],
+        ),
+    ] {
+        for dtype in floats(dtypes) {
+            let case = Case::new(format!("convolution, {name} {dtype}"), &[], |g| {
+                let x = input(g, "x", dtype, &image)?;
+                let w = g.parameter("w", dtype, kernel)?;
+                let bias = g.parameter("bias", dtype, [kernel[0], 1, 1])?;
+                let y = g.apply(op.clone(), &[x, w])?;
+                let y = g.add(y, bias)?;
+                g.output("y", y);
+                Ok(())
+            })?;
+            cases.push(case.adding(kernel[1] * kernel[2] * kernel[3]));
+        }
+    }
     for (rank, shape, kernel) in
         [(1, vec![2, 3, 20], vec![4, 3, 5]), (3, vec![1, 2, 4, 5, 3], vec![3, 2, 2, 3, 2])]
     {

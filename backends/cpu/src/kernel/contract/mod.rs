@@ -4,9 +4,11 @@
 //! weight, fused arithmetic, f16) is evaluated into a cache-sized block first, so its whole matrix never exists. The product goes straight
 //! to its place where the epilogue only stores it; otherwise to a tile of scratch that the epilogue reads while it is in cache.
 
+mod convolve;
 mod exact;
 mod gemm;
 mod side;
+
 mod windowed;
 
 pub(crate) use gemm::{Gemm, Strides};
@@ -20,6 +22,7 @@ use hadal_device::DeviceError;
 use hadal_graph::DType;
 use hadal_graph::program::{Contract, Instr};
 
+use convolve::ConvolvePlan;
 use exact::Exact;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,6 +56,9 @@ struct Direct {
 pub(super) fn prepare(kernel: &Contract, step: &Stepped<'_>) -> Result<Box<dyn Prepared>, DeviceError> {
     if let Some(depth) = exact::depth(kernel, step) {
         return Ok(Box::new(ContractPlan::<f32>::new(kernel, DType::F32, Some(depth), step)?));
+    }
+    if let Some(plan) = ConvolvePlan::new(kernel, step)? {
+        return Ok(Box::new(plan));
     }
     Ok(match ops::lane(kernel.dtype) {
         DType::F32 => Box::new(ContractPlan::<f32>::new(kernel, DType::F32, None, step)?),
