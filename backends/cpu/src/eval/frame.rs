@@ -1,7 +1,7 @@
 //! The register blocks of one worker, and the evaluation loop.
 
 use super::compile::{Class, Compiled, IndirectOp, Node, Op, StoreOp};
-use super::load::{fill, scatter_elements, splat};
+use super::load::{fill, scatter_elements, scatter_rows, splat};
 use super::map::{self, Map};
 use crate::philox::philox;
 use hadal_graph::DType;
@@ -29,12 +29,14 @@ pub(crate) type Accumulators<'a> = &'a [*const u8];
 #[repr(align(64))]
 struct Line(#[allow(dead_code, reason = "only its size and alignment matter")] [u8; 64]);
 
-/// A part of an evaluated range that lies in one row of the innermost axis.
+/// Parts of an evaluated range that lie in rows of the innermost axis, one after another along the axis before it.
 #[derive(Clone, Copy)]
 pub(super) struct Segment {
     /// First position within the block.
     pub(super) at: usize,
+    /// Positions of each row.
     pub(super) length: usize,
+    pub(super) rows: usize,
     /// Where the coordinates of its first position start in [`Frame::coordinates`].
     pub(super) coordinates: usize,
 }
@@ -146,21 +148,30 @@ impl Compiled {
         frame.coordinates.resize(rank, 0);
         map::coordinates(start, &self.extents, &mut frame.coordinates);
         while at < length {
-            let here = (inner - (start + at) % inner).min(length - at);
             let coordinates = frame.coordinates.len() - rank;
-            frame.segments.push(Segment { at, length: here, coordinates });
-            at += here;
+            let own = &frame.coordinates[coordinates..];
+            let left = length - at;
+            let here = (inner - (start + at) % inner).min(left);
+            // Whole rows go together, as far as the axis before the innermost goes.
+            let rows = match rank {
+                2.. if here == inner => (left / inner).min(self.extents[rank - 2] - own[rank - 2] as usize),
+                _ => 1,
+            };
+            frame.segments.push(Segment { at, length: here, rows, coordinates });
+            at += here * rows;
             if at < length {
                 // The next row: the innermost coordinate restarts, the others count up.
                 frame.coordinates.extend_from_within(coordinates..);
                 let next = &mut frame.coordinates[coordinates + rank..];
                 next[rank - 1] = 0;
+                let mut carry = rows as i64;
                 for axis in (0..rank - 1).rev() {
-                    next[axis] += 1;
+                    next[axis] += carry;
                     if next[axis] < self.extents[axis] as i64 {
                         break;
                     }
                     next[axis] = 0;
+                    carry = 1;
                 }
             }
         }
@@ -201,16 +212,23 @@ impl Compiled {
                     Op::Index(map) => {
                         for s in &frame.segments {
                             let first = map.at(&frame.coordinates[s.coordinates..][..self.extents.len()]);
-                            index(first, map.inner(), out.add(s.at * node.size), node.dtype, s.length);
+                            for row in 0..s.rows {
+                                let out = out.add((s.at + row * s.length) * node.size);
+                                let first = first.wrapping_add(row as i64 * map.outer());
+                                index(first, map.inner(), out, node.dtype, s.length);
+                            }
                         }
                     }
                     Op::InBounds(bounds) => {
                         for s in &frame.segments {
                             let coordinates = &frame.coordinates[s.coordinates..][..self.extents.len()];
-                            let (low, high) = map::interval(bounds, coordinates, s.length);
-                            let out = std::slice::from_raw_parts_mut(out.add(s.at), s.length);
-                            out.fill(0);
-                            out[low..high].fill(1);
+                            for row in 0..s.rows {
+                                let (low, high) = map::interval(bounds, coordinates, row, s.length);
+                                let out = out.add(s.at + row * s.length);
+                                let out = std::slice::from_raw_parts_mut(out, s.length);
+                                out.fill(0);
+                                out[low..high].fill(1);
+                            }
                         }
                     }
                     Op::One(f, a) => {
@@ -231,9 +249,13 @@ impl Compiled {
                             key.map(|k| std::slice::from_raw_parts(frame.registers[k].cast::<u32>(), length));
                         for s in &frame.segments {
                             let first = counter.at(&frame.coordinates[s.coordinates..][..self.extents.len()]);
-                            let out = std::slice::from_raw_parts_mut(out.cast::<u32>().add(s.at), s.length);
-                            let key = key.map(|k| &k[s.at..][..s.length]);
-                            random(first, counter.inner(), key, out);
+                            for row in 0..s.rows {
+                                let at = s.at + row * s.length;
+                                let out = std::slice::from_raw_parts_mut(out.cast::<u32>().add(at), s.length);
+                                let key = key.map(|k| &k[at..][..s.length]);
+                                let first = first.wrapping_add(row as i64 * counter.outer());
+                                random(first, counter.inner(), key, out);
+                            }
                         }
                     }
                 }
@@ -245,7 +267,7 @@ impl Compiled {
     /// Where a register that is stored contiguously can be computed directly, if the range lies in one row.
     fn destination(&self, frame: &Frame, operands: &Operands, node: &Node, length: usize) -> Option<*mut u8> {
         let store = &self.stores[node.direct?];
-        let &[Segment { length: whole, .. }] = frame.segments.as_slice() else { return None };
+        let &[Segment { length: whole, rows: 1, .. }] = frame.segments.as_slice() else { return None };
         if whole != length {
             return None;
         }
@@ -301,14 +323,22 @@ impl Compiled {
                 frame.addresses = addresses;
                 return;
             }
-            let step = store.map.inner();
+            let (outer, step) = (store.map.outer(), store.map.inner());
             for s in &frame.segments {
                 let first = store.map.at(&frame.coordinates[s.coordinates..][..self.extents.len()]) as usize;
-                let source = source.add(s.at * lane);
-                if step == 1 || s.length == 1 {
-                    (store.convert)(source, target.add(first * size), s.length);
-                } else {
-                    scatter_elements(source, target.add(first * size), step, store.dtype, s.length);
+                let (source, target) = (source.add(s.at * lane), target.add(first * size));
+                if s.rows > 1 && lane == size {
+                    scatter_rows(source, target, (outer, step), size, (s.rows, s.length));
+                    continue;
+                }
+                for row in 0..s.rows {
+                    let source = source.add(row * s.length * lane);
+                    let target = target.offset(row as isize * outer as isize * size as isize);
+                    if step == 1 || s.length == 1 {
+                        (store.convert)(source, target, s.length);
+                    } else {
+                        scatter_elements(source, target, step, store.dtype, s.length);
+                    }
                 }
             }
         }
@@ -328,7 +358,10 @@ impl Compiled {
         into.clear();
         for s in &frame.segments {
             let first = map.at(&frame.coordinates[s.coordinates..][..self.extents.len()]);
-            into.extend((0..s.length as i64).map(|i| first + i * map.inner()));
+            for row in 0..s.rows as i64 {
+                let first = first + row * map.outer();
+                into.extend((0..s.length as i64).map(|i| first + i * map.inner()));
+            }
         }
         for i in indirect {
             let register = frame.registers[i.node];

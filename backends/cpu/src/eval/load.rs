@@ -29,7 +29,7 @@ impl Compiled {
             unsafe { std::ptr::write_bytes(out, 0, length * lane) };
             return None;
         }
-        let one_row = self.segments(frame).0.len() == 1;
+        let one_row = matches!(self.segments(frame).0, [segment] if segment.rows == 1);
         let steady = one_row && !load.indirect.iter().any(|i| self.is_varying(i.node));
         // SAFETY: below, every address is within the operand: proven at compilation, or tested by `within` where guards cut the domain.
         unsafe {
@@ -38,50 +38,61 @@ impl Compiled {
                 return None;
             }
             let rank = self.extents.len();
-            let step = load.map.inner();
-            for s in 0..self.segments(frame).0.len() {
+            let (outer, step) = (load.map.outer(), load.map.inner());
+            if !one_row && load.bounds.is_empty() && load.indirect.is_empty() && size == lane {
                 let (segments, coordinates) = self.segments(frame);
-                let segment = segments[s];
-                let coordinates = &coordinates[segment.coordinates..][..rank];
-                let mut first = load.map.at(coordinates);
-                let (low, high) = map::interval(&load.bounds, coordinates, segment.length);
-                let out = out.add(segment.at * lane);
-                if high > low {
-                    for i in &load.indirect {
-                        let index = self.index_at(frame, i, 0);
-                        let clamped = index.clamp(0, i.limit);
-                        if clamped != index && !i.clamped {
-                            Compiled::set_fault(frame);
+                for s in segments {
+                    let first = load.map.at(&coordinates[s.coordinates..][..rank]);
+                    let source = memory.offset(first as isize * size as isize);
+                    gather_rows(source, (outer, step), size, (s.rows, s.length), out.add(s.at * lane));
+                }
+                return None;
+            }
+            for s in 0..self.segments(frame).0.len() {
+                for row in 0..self.segments(frame).0[s].rows {
+                    let (segments, coordinates) = self.segments(frame);
+                    let segment = segments[s];
+                    let coordinates = &coordinates[segment.coordinates..][..rank];
+                    let mut first = load.map.at(coordinates).wrapping_add(row as i64 * outer);
+                    let (low, high) = map::interval(&load.bounds, coordinates, row, segment.length);
+                    let out = out.add((segment.at + row * segment.length) * lane);
+                    if high > low {
+                        for i in &load.indirect {
+                            let index = self.index_at(frame, i, 0);
+                            let clamped = index.clamp(0, i.limit);
+                            if clamped != index && !i.clamped {
+                                Compiled::set_fault(frame);
+                            }
+                            first = first.wrapping_add(clamped.wrapping_mul(i.stride));
                         }
-                        first = first.wrapping_add(clamped.wrapping_mul(i.stride));
                     }
-                }
-                let guarded = !load.bounds.is_empty();
-                if guarded {
-                    std::ptr::write_bytes(out, 0, low * lane);
-                    std::ptr::write_bytes(out.add(high * lane), 0, (segment.length - high) * lane);
-                    if high == low {
-                        continue;
+                    let guarded = !load.bounds.is_empty();
+                    if guarded {
+                        std::ptr::write_bytes(out, 0, low * lane);
+                        std::ptr::write_bytes(out.add(high * lane), 0, (segment.length - high) * lane);
+                        if high == low {
+                            continue;
+                        }
+                        let ends = [low, high - 1].map(|i| first.wrapping_add((i as i64).wrapping_mul(step)));
+                        if ends.iter().any(|&e| e < 0 || e >= load.elements as i64) {
+                            std::ptr::write_bytes(out, 0, segment.length * lane);
+                            Compiled::set_fault(frame);
+                            continue;
+                        }
                     }
-                    let ends = [low, high - 1].map(|i| first.wrapping_add((i as i64).wrapping_mul(step)));
-                    if ends.iter().any(|&e| e < 0 || e >= load.elements as i64) {
-                        std::ptr::write_bytes(out, 0, segment.length * lane);
-                        Compiled::set_fault(frame);
-                        continue;
+                    let source = memory.offset((first + low as i64 * step) as isize * size as isize);
+                    let (out, count) = (out.add(low * lane), high - low);
+                    match step {
+                        1 if load.borrow && one_row && count == length => return Some(source),
+                        1 => (load.convert)(source, out, count),
+                        0 => {
+                            (load.convert)(source, out, 1);
+                            let mut value = [0u8; 8];
+                            std::ptr::copy_nonoverlapping(out, value.as_mut_ptr(), lane);
+                            splat(value.as_ptr(), out, lane, count);
+                        }
+                        _ => strided(source, step, out, load.dtype, count),
                     }
-                }
-                let source = memory.offset((first + low as i64 * step) as isize * size as isize);
-                let (out, count) = (out.add(low * lane), high - low);
-                match step {
-                    1 if load.borrow && one_row && count == length => return Some(source),
-                    1 => (load.convert)(source, out, count),
-                    0 => {
-                        (load.convert)(source, out, 1);
-                        let mut value = [0u8; 8];
-                        std::ptr::copy_nonoverlapping(out, value.as_mut_ptr(), lane);
-                        splat(value.as_ptr(), out, lane, count);
-                    }
-                    _ => strided(source, step, out, load.dtype, count),
                 }
             }
         }
@@ -108,17 +119,19 @@ impl Compiled {
             let faulted = std::mem::replace(frame.fault_mut(), fault_before);
             let mut fault = fault_before;
             let (segments, coordinates) = self.segments(frame);
-            for s in segments {
-                let (low, high) =
-                    map::interval(&load.bounds, &coordinates[s.coordinates..][..rank], s.length);
+            let rows = segments.iter().flat_map(|s| (0..s.rows).map(move |row| (s, row)));
+            for (s, row) in rows {
+                let own = &coordinates[s.coordinates..][..rank];
+                let (low, high) = map::interval(&load.bounds, own, row, s.length);
                 for i in 0..s.length {
-                    let address = &mut addresses[s.at + i];
+                    let at = s.at + row * s.length + i;
+                    let address = &mut addresses[at];
                     if !(low..high).contains(&i) {
                         *address = -1;
                         continue;
                     }
                     let outside = |n: &super::compile::IndirectOp| {
-                        !n.clamped && !(0..=n.limit).contains(&self.index_at(frame, n, s.at + i))
+                        !n.clamped && !(0..=n.limit).contains(&self.index_at(frame, n, at))
                     };
                     fault |= faulted && load.indirect.iter().any(outside);
                     if *address < 0 || *address >= load.elements as i64 {
@@ -214,6 +227,79 @@ unsafe fn every<S: Copy, T>(
     for i in 0..length {
         // SAFETY: the caller's promise.
         unsafe { *out.add(i) = convert(*source.offset(i as isize * step as isize)) };
+    }
+}
+
+/// Reads rows of elements of `size` bytes into lanes; the steps are those from one row to the next, and within a row.
+///
+/// Safety: those elements exist; `out` holds them.
+unsafe fn gather_rows(source: *const u8, steps: (i64, i64), size: usize, rows: (usize, usize), out: *mut u8) {
+    let (outer, inner) = (steps.0 as isize, steps.1 as isize);
+    let dense = (rows.1 as isize, 1);
+    // SAFETY: the caller's promise.
+    unsafe {
+        match size {
+            1 => copy_rows::<u8>(source, (outer, inner), out, dense, rows),
+            2 => copy_rows::<u16>(source, (outer, inner), out, dense, rows),
+            4 => copy_rows::<u32>(source, (outer, inner), out, dense, rows),
+            _ => copy_rows::<u64>(source, (outer, inner), out, dense, rows),
+        }
+    }
+}
+
+/// Writes lanes of `size` bytes to rows of elements; the steps are those from one row to the next, and within a row.
+///
+/// Safety: those elements exist; `source` holds them.
+pub(super) unsafe fn scatter_rows(
+    source: *const u8,
+    target: *mut u8,
+    steps: (i64, i64),
+    size: usize,
+    rows: (usize, usize),
+) {
+    let (outer, inner) = (steps.0 as isize, steps.1 as isize);
+    let dense = (rows.1 as isize, 1);
+    // SAFETY: the caller's promise.
+    unsafe {
+        match size {
+            1 => copy_rows::<u8>(source, dense, target, (outer, inner), rows),
+            2 => copy_rows::<u16>(source, dense, target, (outer, inner), rows),
+            4 => copy_rows::<u32>(source, dense, target, (outer, inner), rows),
+            _ => copy_rows::<u64>(source, dense, target, (outer, inner), rows),
+        }
+    }
+}
+
+/// Safety: as [`gather_rows`].
+unsafe fn copy_rows<T: Copy>(
+    from: *const u8,
+    from_steps: (isize, isize),
+    to: *mut u8,
+    to_steps: (isize, isize),
+    (rows, length): (usize, usize),
+) {
+    let (mut from, mut to) = (from.cast::<T>(), to.cast::<T>());
+    // SAFETY: the caller's promise. Steps that are known when this is compiled make vectors of the inner loops.
+    unsafe {
+        for _ in 0..rows {
+            match (from_steps.1, to_steps.1) {
+                (1, 1) => copy_row(from, 1, to, 1, length),
+                (2, 1) => copy_row(from, 2, to, 1, length),
+                (1, 2) => copy_row(from, 1, to, 2, length),
+                (from_step, to_step) => copy_row(from, from_step, to, to_step, length),
+            }
+            from = from.wrapping_offset(from_steps.0);
+            to = to.wrapping_offset(to_steps.0);
+        }
+    }
+}
+
+/// Safety: as [`gather_rows`].
+#[inline(always)]
+unsafe fn copy_row<T: Copy>(from: *const T, from_step: isize, to: *mut T, to_step: isize, length: usize) {
+    for i in 0..length as isize {
+        // SAFETY: the caller's promise.
+        unsafe { *to.offset(i * to_step) = *from.offset(i * from_step) };
     }
 }
 

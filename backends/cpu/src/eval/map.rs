@@ -40,6 +40,11 @@ impl Map {
         self.coefficients.last().copied().unwrap_or(0)
     }
 
+    /// The factor of the axis before the innermost, 0 where there is none.
+    pub(crate) fn outer(&self) -> i64 {
+        self.coefficients.iter().rev().nth(1).copied().unwrap_or(0)
+    }
+
     /// Least and greatest value over a domain without empty axes. Errors: `Dim` when a value does not fit 62 bits.
     pub(crate) fn range(&self, extents: &[usize]) -> Result<(i64, i64), DeviceError> {
         let (mut low, mut high) = (self.offset as i128, self.offset as i128);
@@ -88,9 +93,10 @@ impl Bound {
         })
     }
 
-    /// The part of `0..length` along the innermost axis, from `coordinates` on, where the bound holds.
-    pub(crate) fn interval(&self, coordinates: &[i64], length: usize) -> (usize, usize) {
-        valid(self.index.at(coordinates), self.index.inner(), self.extent, length)
+    /// The part of `0..length` along the innermost axis, `row` rows of it after `coordinates`, where the bound holds.
+    pub(crate) fn interval(&self, coordinates: &[i64], row: usize, length: usize) -> (usize, usize) {
+        let first = self.index.at(coordinates) + row as i64 * self.index.outer();
+        valid(first, self.index.inner(), self.extent, length)
     }
 }
 
@@ -118,11 +124,11 @@ pub(crate) fn valid(first: i64, step: i64, extent: i64, length: usize) -> (usize
     (low as usize, high as usize)
 }
 
-/// The intersection of all bounds along the innermost axis.
-pub(crate) fn interval(bounds: &[Bound], coordinates: &[i64], length: usize) -> (usize, usize) {
+/// The intersection of all bounds along the innermost axis, `row` rows of it after `coordinates`.
+pub(crate) fn interval(bounds: &[Bound], coordinates: &[i64], row: usize, length: usize) -> (usize, usize) {
     let (mut low, mut high) = (0, length);
     for bound in bounds {
-        let (l, h) = bound.interval(coordinates, length);
+        let (l, h) = bound.interval(coordinates, row, length);
         low = low.max(l);
         high = high.min(h);
     }
@@ -199,7 +205,7 @@ mod tests {
             for first in -7..=7 {
                 for extent in 0..6 {
                     let bound = Bound { index: Map { offset: first, coefficients: smallvec![step] }, extent };
-                    let (low, high) = bound.interval(&[0], 5);
+                    let (low, high) = bound.interval(&[0], 0, 5);
                     for i in 0..5usize {
                         let holds = (0..extent).contains(&(first + step * i as i64));
                         assert_eq!(

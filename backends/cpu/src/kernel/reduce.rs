@@ -4,6 +4,7 @@
 //! - *rows*: each row is evaluated in blocks along itself; workers take groups of rows;
 //! - *lanes*: many rows side by side, one position of all of them at a time, where memory is contiguous across rows or rows are short;
 //! - *split*: few long rows, each cut into chunks that workers reduce; chunks have a fixed length, so the result does not depend on threads.
+//!   Rows that lie side by side are cut together.
 
 use super::{Prepared, Run, compile_body, compile_operand};
 use crate::eval::map::{self, Map};
@@ -323,6 +324,54 @@ impl ReducePlan {
         }
     }
 
+    /// Positions of all rows in a chunk, where all rows lie side by side and are cut together.
+    fn side_by_side(&self) -> Option<usize> {
+        let together = self.way == Way::Lanes && self.phases.len() == 1 && self.per_element.is_none();
+        let chunk = (8 * CHUNK / self.outer.max(1)).max(64);
+        (together && self.outer <= self.group && self.row >= 2 * chunk).then_some(chunk)
+    }
+
+    /// All rows side by side, in chunks of so many positions. Safety: as [`Prepared::run`].
+    unsafe fn split_lanes(&self, run: &Run<'_>, chunk: usize, fault: &AtomicBool) {
+        let (phase, chunks) = (&self.phases[0], self.row.div_ceil(chunk));
+        let totals = Mutex::new(vec![Vec::new(); chunks]);
+        let workers = run.workers.for_cost(self.cost());
+        workers.run(
+            chunks,
+            || Frame::new(&phase.operand),
+            |frame, task| {
+                let mut own = vec![Total::default(); self.outer];
+                // SAFETY: positions lie within the rows; there is a total for each.
+                unsafe {
+                    (phase.fold.init)(own.as_mut_ptr(), self.outer);
+                    for r in task * chunk..((task + 1) * chunk).min(self.row) {
+                        phase.operand.eval(frame, run.operands, r * self.outer, self.outer, &[]);
+                        let value = phase.operand.value(frame, 0);
+                        (phase.fold.across)(own.as_mut_ptr(), value, self.outer, r as i64);
+                    }
+                }
+                if frame.fault() {
+                    fault.store(true, Ordering::Relaxed);
+                }
+                totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[task] = own;
+            },
+        );
+        let mut totals = totals.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_iter();
+        let mut sum = totals.next().unwrap_or_default();
+        let mut state = self.state();
+        // SAFETY: every chunk has as many totals as there are rows; then the accumulators of all rows are set.
+        unsafe {
+            for other in totals {
+                (phase.fold.merge_across)(sum.as_mut_ptr(), other.as_ptr(), self.outer);
+            }
+            phase.finish(sum.as_ptr(), self.accumulator(state.accumulators.as_mut_ptr(), 0), self.outer);
+            self.finish_rows(run, &mut state, 0, self.outer);
+        }
+        if ReducePlan::faulted(&state) {
+            fault.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn cost(&self) -> usize {
         let per_element = self.phases.iter().map(|p| p.operand.cost() + 1).sum::<usize>();
         let body = self.per_element.as_ref().map_or(0, Compiled::cost);
@@ -377,6 +426,9 @@ impl Prepared for ReducePlan {
         if self.way == Way::Rows && self.outer < threads && self.row >= 2 * CHUNK {
             // SAFETY: the run's promise.
             unsafe { self.split(run, &fault) };
+        } else if let Some(chunk) = self.side_by_side() {
+            // SAFETY: the run's promise.
+            unsafe { self.split_lanes(run, chunk, &fault) };
         } else {
             // A few groups for each thread, each worth its while.
             let even = self.outer.div_ceil(4 * threads);

@@ -23,6 +23,8 @@ pub(crate) struct FoldLoops {
     pub(crate) across: unsafe fn(*mut Total, *const u8, usize, i64),
     /// Adds the second total, of later positions, to the first.
     pub(crate) merge: unsafe fn(*mut Total, *const Total),
+    /// Adds `n` totals side by side to as many others, which are of earlier positions.
+    pub(crate) merge_across: unsafe fn(*mut Total, *const Total, usize),
     /// Writes the results of `n` totals as lanes of `result`.
     pub(crate) finish: unsafe fn(*const Total, *mut u8, usize),
     /// dtype of the results.
@@ -39,8 +41,8 @@ pub(crate) fn fold(op: ReduceOp, dtype: DType) -> FoldLoops {
         (ReduceOp::Product, _) => with_lane!(lane, T => loops::<Product<T>>(lane)),
         (ReduceOp::Max, _) => with_lane!(lane, T => loops::<Max<T>>(lane)),
         (ReduceOp::Min, _) => with_lane!(lane, T => loops::<Min<T>>(lane)),
-        (ReduceOp::ArgMax, _) => with_lane!(lane, T => loops::<Arg<T, true>>(DType::I64)),
-        (ReduceOp::ArgMin, _) => with_lane!(lane, T => loops::<Arg<T, false>>(DType::I64)),
+        (ReduceOp::ArgMax, _) => with_lane!(lane, T => arg_loops::<T, true>()),
+        (ReduceOp::ArgMin, _) => with_lane!(lane, T => arg_loops::<T, false>()),
     }
 }
 
@@ -50,8 +52,24 @@ fn loops<F: Fold>(result: DType) -> FoldLoops {
         along: pick_along::<F>(),
         across: pick_across::<F>(),
         merge: merge::<F>,
+        merge_across: merge_across::<F>,
         finish: finish::<F>,
         result,
+    }
+}
+
+/// As [`loops`], but side by side values and positions lie apart, so that both fill vectors.
+fn arg_loops<T: Number, const GREATEST: bool>() -> FoldLoops {
+    let across = match GREATEST {
+        true => pick_arg_across::<Greatest<T>>(),
+        false => pick_arg_across::<Least<T>>(),
+    };
+    FoldLoops {
+        init: arg_init::<T>,
+        across,
+        merge_across: arg_merge::<T, GREATEST>,
+        finish: arg_finish,
+        ..loops::<Arg<T, GREATEST>>(DType::I64)
     }
 }
 
@@ -226,35 +244,124 @@ widened!(ProductF32, 1.0, |a, b| a * b);
 /// The first position of the greatest (or least) lane; -1 before any.
 struct Arg<T, const GREATEST: bool>(std::marker::PhantomData<T>);
 
+/// A value and its position: also what one total is where many lie side by side, all values before all positions.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Place<T> {
+    value: T,
+    position: i64,
+}
+
 impl<T: Number, const GREATEST: bool> Fold for Arg<T, GREATEST> {
     type T = T;
     type Narrow = ();
-    type Wide = (T, i64);
+    type Wide = Place<T>;
     type Out = i64;
     const FREE: bool = false;
     #[inline(always)]
-    fn identity() -> (T, i64) {
-        (T::ZERO, -1)
+    fn identity() -> Place<T> {
+        Place { value: T::ZERO, position: -1 }
     }
     fn narrow() {}
     fn step(_: (), _: T) {}
     fn join(_: (), _: ()) {}
-    fn widen(_: ()) -> (T, i64) {
+    fn widen(_: ()) -> Place<T> {
         Self::identity()
     }
     #[inline(always)]
-    fn merge(a: (T, i64), b: (T, i64)) -> (T, i64) {
-        if b.1 < 0 { a } else { Self::wide_step(a, b.0, b.1) }
+    fn merge(a: Place<T>, b: Place<T>) -> Place<T> {
+        if b.position < 0 { a } else { Self::wide_step(a, b.value, b.position) }
     }
     #[inline(always)]
-    fn wide_step(total: (T, i64), x: T, position: i64) -> (T, i64) {
-        let beats = if GREATEST { x > total.0 } else { x < total.0 };
-        let takes = total.1 < 0 || (!total.0.is_nan() && (beats || x.is_nan()));
-        if takes { (x, position) } else { total }
+    fn wide_step(total: Place<T>, x: T, position: i64) -> Place<T> {
+        let beats = if GREATEST { x > total.value } else { x < total.value };
+        let takes = total.position < 0 || (!total.value.is_nan() && (beats || x.is_nan()));
+        if takes { Place { value: x, position } } else { total }
     }
     #[inline(always)]
-    fn finish(total: (T, i64)) -> i64 {
-        total.1.max(0)
+    fn finish(total: Place<T>) -> i64 {
+        total.position.max(0)
+    }
+}
+
+/// Whether a lane replaces what was found before.
+trait Beats: 'static {
+    type T: Number;
+    fn beats(x: Self::T, found: Self::T) -> bool;
+}
+
+struct Greatest<T>(std::marker::PhantomData<T>);
+struct Least<T>(std::marker::PhantomData<T>);
+
+impl<T: Number> Beats for Greatest<T> {
+    type T = T;
+    #[inline(always)]
+    fn beats(x: T, found: T) -> bool {
+        x > found
+    }
+}
+
+impl<T: Number> Beats for Least<T> {
+    type T = T;
+    #[inline(always)]
+    fn beats(x: T, found: T) -> bool {
+        x < found
+    }
+}
+
+multiversion!(arg_across<B: Beats>(totals: *mut Total, x: *const u8, n: usize, position: i64) as pick_arg_across);
+
+/// Safety: `totals` holds `n` values, and from its middle on `n` positions; `x` holds `n` lanes.
+#[inline(always)]
+unsafe fn arg_across<B: Beats>(totals: *mut Total, x: *const u8, n: usize, position: i64) {
+    // SAFETY: the caller's promise; values and positions are at most 8 bytes each, a total has 16.
+    let (values, positions, x) = unsafe {
+        (
+            std::slice::from_raw_parts_mut(totals.cast::<B::T>(), n),
+            std::slice::from_raw_parts_mut(totals.cast::<i64>().add(n), n),
+            std::slice::from_raw_parts(x.cast::<B::T>(), n),
+        )
+    };
+    for ((value, found), &x) in values.iter_mut().zip(positions).zip(x) {
+        let takes = (*found < 0) | (!value.is_nan() & (B::beats(x, *value) | x.is_nan()));
+        *value = if takes { x } else { *value };
+        *found = if takes { position } else { *found };
+    }
+}
+
+/// Safety: `totals` has room for `n` totals.
+unsafe fn arg_init<T: Number>(totals: *mut Total, n: usize) {
+    // SAFETY: as in `arg_across`; one total is the same as a `Place`.
+    unsafe {
+        std::slice::from_raw_parts_mut(totals.cast::<T>(), n).fill(T::ZERO);
+        std::slice::from_raw_parts_mut(totals.cast::<i64>().add(n), n).fill(-1);
+    }
+}
+
+/// Safety: both hold `n` totals, as in `arg_across`, and are apart.
+unsafe fn arg_merge<T: Number, const GREATEST: bool>(a: *mut Total, b: *const Total, n: usize) {
+    for i in 0..n {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (value, position) = (a.cast::<T>().add(i), a.cast::<i64>().add(n + i));
+            let other = Place { value: *b.cast::<T>().add(i), position: *b.cast::<i64>().add(n + i) };
+            let place = Arg::<T, GREATEST>::merge(Place { value: *value, position: *position }, other);
+            (*value, *position) = (place.value, place.position);
+        }
+    }
+}
+
+/// Safety: `totals` holds `n` totals; `out` has room for `n` lanes.
+unsafe fn arg_finish(totals: *const Total, out: *mut u8, n: usize) {
+    // SAFETY: the caller's promise.
+    let (positions, out) = unsafe {
+        (
+            std::slice::from_raw_parts(totals.cast::<i64>().add(n), n),
+            std::slice::from_raw_parts_mut(out.cast::<i64>(), n),
+        )
+    };
+    for (o, &position) in out.iter_mut().zip(positions) {
+        *o = position.max(0);
     }
 }
 
@@ -327,6 +434,20 @@ unsafe fn init<F: Fold>(totals: *mut Total, n: usize) {
 unsafe fn merge<F: Fold>(a: *mut Total, b: *const Total) {
     // SAFETY: the caller's promise.
     unsafe { *a.cast::<F::Wide>() = F::merge(*a.cast::<F::Wide>(), *b.cast::<F::Wide>()) }
+}
+
+/// Safety: both hold `n` totals of `F`, packed, and are apart.
+unsafe fn merge_across<F: Fold>(a: *mut Total, b: *const Total, n: usize) {
+    // SAFETY: the caller's promise.
+    let (a, b) = unsafe {
+        (
+            std::slice::from_raw_parts_mut(a.cast::<F::Wide>(), n),
+            std::slice::from_raw_parts(b.cast::<F::Wide>(), n),
+        )
+    };
+    for (a, &b) in a.iter_mut().zip(b) {
+        *a = F::merge(*a, b);
+    }
 }
 
 /// Safety: `totals` holds `n` totals of `F`, packed; `out` has room for `n` lanes.
