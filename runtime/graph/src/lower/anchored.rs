@@ -347,7 +347,7 @@ impl Lowering<'_> {
     }
 
     /// Where a node's elements lie in the domain in which `seeds` do, following the ops between them.
-    fn forward(
+    pub(super) fn forward(
         &self,
         id: NodeId,
         group: usize,

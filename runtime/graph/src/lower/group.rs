@@ -67,6 +67,8 @@ pub(super) struct Source {
     pub whole: bool,
     /// Nothing but reshapes, transposes and repetition lies between.
     pub repeated: bool,
+    /// Nothing but reshapes lies between, so that neighbours stay neighbours.
+    pub straight: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -106,7 +108,11 @@ impl<'a> Facts<'a> {
         for id in graph.nodes().handles().filter(|id| facts.live[id.index()]) {
             let mut sources = Vec::new();
             for &input in &graph.node(id).inputs {
-                facts.collect(input, Source { node: input, whole: true, repeated: true }, &mut sources);
+                facts.collect(
+                    input,
+                    Source { node: input, whole: true, repeated: true, straight: true },
+                    &mut sources,
+                );
             }
             if !facts.free[id.index()] {
                 for source in &sources {
@@ -139,6 +145,7 @@ impl<'a> Facts<'a> {
         let node = self.graph.node(id);
         for &input in &node.inputs {
             let mut next = here;
+            next.straight &= matches!(node.op, Op::Reshape(_));
             match node.op {
                 Op::Slice(_) => (next.whole, next.repeated) = (false, false),
                 Op::Broadcast(_) if self.graph.shape(id).elements() != self.graph.shape(input).elements() => {
@@ -342,7 +349,11 @@ impl Grouping {
                                     .iter()
                                     .all(|u| *u == id || self.of[u.index()] == Some(group))
                         });
-                        other.elements == elements && (pure || (trailing && holds_rows(&row, &rows)))
+                        let straight = facts.sources[id.index()]
+                            .iter()
+                            .all(|s| self.of[s.node.index()] != Some(group) || s.straight);
+                        other.elements == elements
+                            && (pure || (trailing && straight && holds_rows(&row, &rows)))
                     }
                     Kind::Anchored { .. } => false,
                 };

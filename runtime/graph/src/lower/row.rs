@@ -72,8 +72,10 @@ impl Lowering<'_> {
             if !element_roots.is_empty() {
                 let mut expression = Expression::new(&mut scope, whole.extents());
                 expression.accumulators = accumulators(&whole, reductions.len());
-                let place = |root: NodeId| {
-                    reshaped(input, graph.shape(root), &whole.coordinates(), &whole.extents(), root)
+                let seeds = self.domain_nodes(group, input, axes, &whole.coordinates());
+                let place = |root: NodeId| match self.forward(root, group, &seeds, &whole.extents()) {
+                    Some(at) => Ok(at),
+                    None => reshaped(input, graph.shape(root), &whole.coordinates(), &whole.extents(), root),
                 };
                 let stores = on(&[OUTER, ROW], expression.stores(&element_roots, &roots, &place))?;
                 per_element = Some(Body { program: expression.program, stores });
@@ -82,5 +84,32 @@ impl Lowering<'_> {
             Ok((Reduce { outer: outer.shape(), row, phases, per_row, per_element }, scope.reads))
         })?;
         self.push_step(group, Kernel::Reduce(reduce), reads, &roots)
+    }
+
+    /// Nodes whose elements lie as the domain of a group of rows does: what is reduced, and what is repeated along rows.
+    fn domain_nodes(
+        &self,
+        group: usize,
+        input: &Shape,
+        axes: &[usize],
+        at: &[Coordinate],
+    ) -> Vec<(NodeId, Vec<Coordinate>)> {
+        let graph = self.graph;
+        let along_rows = |id: NodeId| match &graph.node(id).op {
+            Op::Broadcast(op) => {
+                let from = graph.shape(graph.node(id).inputs[0]);
+                let kept = |axis: &usize| !axes.contains(axis);
+                op.axes.iter().enumerate().all(|(own, axis)| kept(axis) || from[own].is(1))
+                    && from.elements() != input.elements()
+            }
+            _ => false,
+        };
+        let mut nodes: Vec<NodeId> = Vec::new();
+        for &member in &self.grouping.groups[group].nodes {
+            let reduces = matches!(graph.node(member).op, Op::Reduce(_));
+            let read = graph.node(member).inputs.iter().copied();
+            nodes.extend(read.filter(|&id| graph.shape(id) == input && (reduces || along_rows(id))));
+        }
+        nodes.into_iter().map(|id| (id, at.to_vec())).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{floats, input, numbers};
 use crate::Case;
+use hadal_graph::gradient::gradient;
 use hadal_graph::op::*;
 use hadal_graph::program::ReduceOp;
 use hadal_graph::{DType, Dim, GraphError, HostTensor, Scalar};
@@ -110,6 +111,7 @@ pub(super) fn cases(dtypes: &[DType], cases: &mut Vec<Case>) -> Result<(), Graph
             cases.push(case.adding(6));
         }
     }
+    pooling(dtypes, cases)?;
     let case = Case::new("sum over a symbolic axis", &[("n", 13)], |g| {
         let x = g.input("x", DType::F32, [Dim::symbol("n"), 4.into()])?;
         let mean = g.mean_keep(x, &[0])?;
@@ -118,5 +120,48 @@ pub(super) fn cases(dtypes: &[DType], cases: &mut Vec<Case>) -> Result<(), Graph
         Ok(())
     })?;
     cases.push(case.adding(13));
+    Ok(())
+}
+
+/// Pooling side by side with its gradient: many windows of zeros, in which the first element wins, and odd ends that no window covers.
+fn pooling(dtypes: &[DType], cases: &mut Vec<Case>) -> Result<(), GraphError> {
+    use ReduceOp::{Max, Min, Sum};
+    for dtype in floats(dtypes) {
+        for (op, [height, width], size) in [
+            (Max, [28, 34], [2, 2]),
+            (Max, [9, 7], [2, 2]),
+            (Min, [9, 8], [3, 2]),
+            (Max, [5, 9], [1, 3]),
+            (Max, [6, 2], [3, 1]),
+        ] {
+            let name = format!("pooling {op:?} {dtype} {size:?} of {height}x{width}");
+            let case = Case::new(name, &[], |g| {
+                let x = input(g, "x", dtype, &[2, 3, height, width])?;
+                let zero = g.scalar(0.0, dtype)?;
+                let y = g.maximum(x, zero)?;
+                let size = vec![1, 1, size[0], size[1]];
+                let nothing = || vec![0; 4];
+                let window = Window {
+                    op,
+                    stride: size.clone(),
+                    size,
+                    dilation: vec![1; 4],
+                    low: nothing(),
+                    high: nothing(),
+                };
+                let pooled = g.apply(window, &[y])?;
+                let shape = g.shape(pooled).clone();
+                let given = g.input("given", dtype, shape)?;
+                let weighted = g.mul(pooled, given)?;
+                let loss = g.reduce(Sum, weighted, &[0, 1, 2, 3])?;
+                let (whole, gradients) = gradient(g, loss, &[x])?;
+                *g = whole;
+                g.output("pooled", pooled);
+                g.output("gradient", gradients[0]);
+                Ok(())
+            })?;
+            cases.push(case.adding(6));
+        }
+    }
     Ok(())
 }

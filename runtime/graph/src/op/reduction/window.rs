@@ -209,6 +209,9 @@ impl Window {
                 split.push(self.size[axis].into());
             }
         }
+        if inner.is_empty() {
+            return Ok(d);
+        }
         let order: Vec<usize> = outer.into_iter().chain(inner).collect();
         let count: usize = self.size.iter().product();
         let covered: Shape = (0..rank).map(|a| &windows[a] * self.size[a]).collect();
@@ -219,15 +222,18 @@ impl Window {
         let inside = g.reshape(inside, Shape(split))?;
         let inside = g.transpose(inside, &order)?;
         let turned = g.shape(inside).clone();
-        let inside = g.reshape(inside, rows.clone())?;
-        let place = g.reduce(by, inside, &[rank])?;
+        let within: Vec<usize> = (rank..turned.rank()).collect();
+        let place = g.reduce(by, inside, &within)?;
         let place = g.cast(place, DType::I32)?;
-        let place = g.unsqueeze(place, rank)?;
         let number = g.iota(rows, rank, DType::I32)?;
+        let number = g.reshape(number, turned)?;
+        let (mut place, mut given) = (place, d);
+        for &axis in &within {
+            (place, given) = (g.unsqueeze(place, axis)?, g.unsqueeze(given, axis)?);
+        }
         let wins = g.compare(CompareOp::Eq, number, place)?;
-        let (given, zero) = (g.unsqueeze(d, rank)?, g.scalar(0.0, ty.dtype)?);
+        let zero = g.scalar(0.0, ty.dtype)?;
         let gradient = g.select(wins, given, zero)?;
-        let gradient = g.reshape(gradient, turned)?;
         let mut back = vec![0; order.len()];
         order.iter().enumerate().for_each(|(to, &from)| back[from] = to);
         let gradient = g.transpose(gradient, &back)?;
