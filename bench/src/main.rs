@@ -32,9 +32,9 @@ enum What {
         #[arg(long, default_value_t = 15)]
         rounds: usize,
     },
-    /// Steps of training with Adam on batches of 128 images: prints the median as one JSON line.
+    /// Steps of training with Adam on batches of 128 images or 32 texts: prints the median as one JSON line.
     Train {
-        /// `mlp` (784-256-10) or `lenet`.
+        /// `mlp` (784-256-10), `lenet`, or the models of recipes: `cnn`, `transformer`.
         model: String,
         /// Where Hadal runs.
         #[arg(long, default_value = "cpu")]
