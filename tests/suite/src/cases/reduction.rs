@@ -112,6 +112,15 @@ pub(super) fn cases(dtypes: &[DType], cases: &mut Vec<Case>) -> Result<(), Graph
         }
     }
     pooling(dtypes, cases)?;
+    for op in [Sum, Min, ArgMax] {
+        let case = Case::new(format!("{op:?} of long columns"), &[], |g| {
+            let x = input(g, "x", DType::F32, &[1100, 300])?;
+            let y = g.reduce(op, x, &[0])?;
+            g.output("y", y);
+            Ok(())
+        })?;
+        cases.push(case.adding(1100));
+    }
     let case = Case::new("sum over a symbolic axis", &[("n", 13)], |g| {
         let x = g.input("x", DType::F32, [Dim::symbol("n"), 4.into()])?;
         let mean = g.mean_keep(x, &[0])?;
