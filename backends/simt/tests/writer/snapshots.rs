@@ -51,3 +51,20 @@ fn dialects_share_the_text_of_a_kernel() {
         assert_ne!(cuda.source, hip.source, "{}", text.name);
     }
 }
+
+/// `docs/kernels.md` has a row for each kernel and card maker, and no other.
+#[test]
+fn the_table_of_kernels_lists_all() {
+    let page = include_str!("../../../../docs/kernels.md");
+    let mut listed: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" |"))
+        .map(|(name, _)| name)
+        .filter(|name| *name != "kernel")
+        .collect();
+    let mut expected: Vec<String> =
+        kernels::all().into_iter().flat_map(|t| [t.name.clone(), t.name]).collect();
+    listed.sort();
+    expected.sort();
+    assert_eq!(listed, expected, "`cargo xtask kernels` writes the table anew");
+}

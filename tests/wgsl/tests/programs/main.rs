@@ -1,10 +1,12 @@
-//! Every program on lavapipe, by naga's own SPIR-V, and as HIP C++ on the host: both must give the same.
+//! Every program on lavapipe, by naga's own SPIR-V; as CUDA C++ through NVRTC on the stand-in device; and as HIP C++ on the host: all must give the same.
 //!
+//! The stand-in runs what NVIDIA's compiler made, and looks for races, divergent barriers, and accesses out of range or to what nobody wrote.
 //! HIP's text is C++ but for a few names, which `host.h` supplies, so it runs without any GPU, under clang's sanitizers: they catch what C++
 //! leaves undefined, such as an overflow, a shift by too much, a cast that does not fit, or an access out of range.
 
 mod device;
 mod host;
+mod standin;
 
 use hadal_wgsl_programs::Program;
 
@@ -14,52 +16,62 @@ fn programs() -> Vec<Program> {
     programs
 }
 
-/// Whether the tests that need a device or a compiler must run.
-fn in_ci() -> bool {
-    std::env::var_os("CI").is_some()
+#[test]
+fn every_program_gives_the_same_on_the_stand_in() {
+    let Some(device) = open() else { return };
+    if !there(standin::present(), "libnvrtc.so.12 in a folder of LD_LIBRARY_PATH") {
+        return;
+    }
+    report(check(&device, &programs(), standin::run));
 }
 
 #[test]
 fn every_program_gives_the_same_on_the_host() {
-    let Some(device) = device::Device::open() else {
-        let missing = "there is no Vulkan device: `cargo xtask test simt` installs a software one";
-        assert!(!in_ci(), "{missing}");
-        println!("skipped: {missing}");
-        return;
-    };
-    if !host::present() {
-        let missing = "there is no clang-19 with sanitizers: `cargo xtask test simt` installs it";
-        assert!(!in_ci(), "{missing}");
-        println!("skipped: {missing}");
+    let Some(device) = open() else { return };
+    if !there(host::present(), "a clang-19 with sanitizers") {
         return;
     }
     let programs = programs();
-    let mut problems = Vec::new();
     // Compiling takes most of the time, and a compiler uses one core.
     let (front, back) = programs.split_at(programs.len() / 2);
-    std::thread::scope(|scope| {
-        let halves = [front, back].map(|half| scope.spawn(|| check(&device, half)));
-        for half in halves {
-            problems.extend(half.join().expect("a thread that does not panic"));
-        }
+    let problems = std::thread::scope(|scope| {
+        let halves = [front, back].map(|half| scope.spawn(|| check(&device, half, host::run)));
+        halves.into_iter().flat_map(|half| half.join().expect("a thread that does not panic")).collect()
     });
-    assert!(problems.is_empty(), "{} of {}:\n{}", problems.len(), programs.len(), problems.join("\n"));
+    report(problems);
 }
 
-/// What went wrong, one entry a program.
-fn check(device: &device::Device, programs: &[Program]) -> Vec<String> {
+fn open() -> Option<device::Device> {
+    let device = device::Device::open();
+    there(device.is_some(), "a Vulkan device");
+    device
+}
+
+/// Whether an instrument is there. In CI it must be.
+fn there(found: bool, what: &str) -> bool {
+    if !found {
+        let missing = format!("there is no {what}: `cargo xtask test simt` installs it");
+        assert!(std::env::var_os("CI").is_none(), "{missing}");
+        println!("skipped: {missing}");
+    }
+    found
+}
+
+fn report(problems: Vec<String>) {
+    assert!(problems.is_empty(), "{} programs:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// What went wrong, one entry a program. `HADAL_PROGRAM` narrows it to names that contain it.
+fn check(
+    device: &device::Device,
+    programs: &[Program],
+    run: fn(&Program) -> Result<Vec<Vec<u8>>, String>,
+) -> Vec<String> {
+    let only = std::env::var("HADAL_PROGRAM").unwrap_or_default();
     let mut problems = Vec::new();
-    for program in programs {
-        let only = std::env::var("HADAL_PROGRAM").unwrap_or_default();
-        if !program.name.contains(&only) {
-            continue;
-        }
-        let result = device.run(program).and_then(|expected| {
-            let got = host::run(program)?;
-            program.compare(&got, &expected)
-        });
+    for program in programs.iter().filter(|program| program.name.contains(&only)) {
+        let result = device.run(program).and_then(|expected| program.compare(&run(program)?, &expected));
         if let Err(problem) = result {
-            println!("{problem}");
             problems.push(format!("{}: {problem}", program.name));
         }
     }
