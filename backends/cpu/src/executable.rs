@@ -9,7 +9,7 @@ use crate::plan::{Place, Plan};
 use crate::storage::{CpuStorage, copy_bytes};
 use hadal_device::{
     Arguments, Buffer, DeviceError, DeviceFuture, Executable, ExecutableStats, LiveTensor, PlanReport,
-    Results, StepClock, StepTime, Weights,
+    Results, StepTime, Weights,
 };
 use hadal_graph::program::{Kernel, Program, Role, Step, ValueId};
 use hadal_graph::{Bindings, DimError};
@@ -469,8 +469,8 @@ impl Executable for CpuExecutable {
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    fn clock(&self) -> Option<StepClock> {
-        Some(StepClock::Host)
+    fn clock(&self) -> Option<hadal_device::StepClock> {
+        Some(hadal_device::StepClock::Host)
     }
 
     #[cfg(not(target_arch = "wasm32"))]
