@@ -53,7 +53,8 @@ impl Suite {
 }
 
 /// Features beside the default ones that all tests are built with.
-pub(crate) const FEATURES: &str = "hadal-data/parquet,hadal-data/zstd,hadal-data/tokenizers,hadal-cli/dashboard";
+pub(crate) const FEATURES: &str =
+    "hadal-data/parquet,hadal-data/zstd,hadal-data/tokenizers,hadal-cli/dashboard";
 
 /// Every suite.
 pub(crate) fn all() -> &'static [Suite] {
@@ -85,8 +86,12 @@ pub(crate) fn all() -> &'static [Suite] {
                 Tests(&["hadal-simt", "hadal-wgsl-programs"]),
             )
             .needs(&[Cuda, Clang, Driver]),
-            suite("standin", "the stand-in CUDA driver: PTX on the CPU", Tests(&["hadal-standin"]))
-                .needs(&[Cuda]),
+            suite(
+                "standin",
+                "the stand-in CUDA driver and HIP runtime: PTX on the CPU",
+                Tests(&["hadal-standin"]),
+            )
+            .needs(&[Cuda]),
             suite("formats", "readers and writers, damaged files", Tests(&["hadal-formats"]))
                 .needs(&[Models]),
             suite("data", "data sets, loaders, every reader, augmentation", Tests(&["hadal-data"]))

@@ -53,7 +53,8 @@ unsafe fn parameters(
         // SAFETY: pairs of a name and a pointer, ended by a zero.
         let (name, value) = unsafe { (extra.add(i).read() as usize, extra.add(i + 1)) };
         match name {
-            0 => break,
+            // The end is 3 in HIP.
+            0 | 3 => break,
             // SAFETY: the buffer's address, and the address of its size.
             1 => buffer = unsafe { value.read() }.cast::<u8>(),
             // SAFETY: as above.

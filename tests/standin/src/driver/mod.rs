@@ -22,8 +22,8 @@ mod state;
 mod stream;
 mod unsupported;
 
-use codes::Code;
-use state::Driver;
+pub(crate) use codes::{Code, described};
+pub(crate) use state::Driver;
 use std::ffi::c_void;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
@@ -49,7 +49,16 @@ pub(crate) enum Kind {
     Release,
 }
 
-fn driver() -> MutexGuard<'static, Driver> {
+/// The driver's functions, for HIP's, which are the same under other names.
+pub(crate) mod exports {
+    pub(crate) use super::launch::*;
+    pub(crate) use super::memory::*;
+    pub(crate) use super::modules::*;
+    pub(crate) use super::pool::*;
+    pub(crate) use super::stream::*;
+}
+
+pub(crate) fn driver() -> MutexGuard<'static, Driver> {
     static DRIVER: OnceLock<Mutex<Driver>> = OnceLock::new();
     let lock = DRIVER.get_or_init(|| Mutex::new(Driver::new())).lock();
     lock.unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -76,6 +76,23 @@ impl Driver {
         }
     }
 
+    /// As HIP begins: initialised, with the primary context current where this thread has none.
+    pub(crate) fn attach(&mut self) {
+        self.initialised = true;
+        let primary = match self.primary {
+            Some(primary) => primary,
+            None => {
+                let primary = self.add(Object::Context) as usize;
+                self.retained += 1;
+                self.primary = Some(primary);
+                primary
+            }
+        };
+        if self.context().is_err() {
+            CURRENT.with_borrow_mut(|stack| *stack = vec![primary]);
+        }
+    }
+
     /// Counts a call; the code of one that is to fail.
     pub(crate) fn count_call(&mut self) -> Option<Status> {
         self.calls += 1;

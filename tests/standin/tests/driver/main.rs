@@ -63,8 +63,7 @@ fn standin() -> Option<(MutexGuard<'static, StandIn>, Ptx)> {
     static LIBRARY: OnceLock<Mutex<StandIn>> = OnceLock::new();
     let ptx = Ptx::from_src(nvrtc::compile(SOURCE)?);
     let lock = LIBRARY.get_or_init(|| {
-        let mut path = std::env::current_exe().expect("tests are files");
-        path.set_file_name("libhadal_standin.so");
+        let path = hadal_standin::place::library().expect("cargo builds it");
         // SAFETY: its initialisation does nothing; once loaded by its path, cudarc finds it by its name.
         let library = unsafe { libloading::Library::new(&path) };
         Mutex::new(StandIn { library: library.unwrap_or_else(|e| panic!("{}: {e}", path.display())) })
