@@ -1,30 +1,15 @@
 //! What checkpoints save: the arena of a training step through twelve transformer layers, with and without.
 
+mod fresh_devices;
+
+use fresh_devices::devices;
 use hadal::{Device, Result, Tensor, Variable, checkpoint, grad, jit};
-use hadal_cpu::CpuBackend;
-use hadal_device::{Backend, DeviceError};
-use hadal_wgpu::{Options, WgpuBackend};
-use std::sync::Arc;
 
 const LAYERS: usize = 12;
 const WIDTH: usize = 64;
 const HEADS: usize = 4;
 const BATCH: usize = 4;
 const SEQ: usize = 64;
-
-/// The cpu, and wgpu where it is.
-fn devices() -> Vec<Device> {
-    let cpu: Arc<dyn Backend> = Arc::new(CpuBackend::new());
-    let wgpu: Option<Arc<dyn Backend>> = match pollster::block_on(WgpuBackend::open(Options::default())) {
-        Ok(device) => Some(Arc::new(device)),
-        Err(error @ DeviceError::Unavailable { .. }) if std::env::var_os("CI").is_none() => {
-            println!("wgpu is not tested: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    };
-    [Some(cpu), wgpu].into_iter().flatten().map(Device::from_backend).collect()
-}
 
 /// One layer: causal attention and a feed-forward network, each behind a layer norm and beside the residual stream.
 struct Layer {

@@ -130,6 +130,9 @@ fn convolution(dtypes: &[DType], cases: &mut Vec<Case>) -> Result<(), GraphError
     for (name, op, image, kernel) in [
         ("long lines", padded.clone(), [2, 3, 20, 40], [13, 3, 3, 3]),
         ("one large image", padded.clone(), [1, 2, 70, 69], [9, 2, 3, 3]),
+        ("no images", padded.clone(), [0, 2, 20, 40], [9, 2, 3, 3]),
+        ("no channels", padded.clone(), [2, 0, 20, 40], [9, 0, 3, 3]),
+        ("no outputs", padded.clone(), [2, 2, 20, 40], [0, 2, 3, 3]),
         ("large windows", plain(2), [5, 2, 12, 21], [7, 2, 10, 18]),
         ("large padded windows", padded, [9, 1, 9, 19], [3, 1, 10, 17]),
         (

@@ -1,25 +1,9 @@
 //! Device memory: what a planned training step needs beside one that is run op by op, and what happens when memory runs out.
 
 mod eager;
+#[path = "../fresh_devices/mod.rs"]
+mod fresh_devices;
 mod limit;
 mod planned;
 
-use hadal::Device;
-use hadal_cpu::CpuBackend;
-use hadal_device::{Backend, DeviceError};
-use hadal_wgpu::{Options, WgpuBackend};
-use std::sync::Arc;
-
-/// The cpu, and wgpu where it is. Each call opens them anew, so that their counters are those of one test.
-fn devices() -> Vec<Device> {
-    let cpu: Arc<dyn Backend> = Arc::new(CpuBackend::new());
-    let wgpu: Option<Arc<dyn Backend>> = match pollster::block_on(WgpuBackend::open(Options::default())) {
-        Ok(device) => Some(Arc::new(device)),
-        Err(error @ DeviceError::Unavailable { .. }) if std::env::var_os("CI").is_none() => {
-            println!("wgpu is not tested: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    };
-    [Some(cpu), wgpu].into_iter().flatten().map(Device::from_backend).collect()
-}
+use fresh_devices::devices;
