@@ -1,21 +1,18 @@
 //! Opening a device, and [`Backend`] for it.
 
-use crate::arena::Arenas;
+use crate::adapter;
 use crate::capabilities::{self, capabilities, feature_names, target, wanted_features};
-use crate::context::Context;
-use crate::executable::WgpuExecutable;
-use crate::faults::Faults;
+use crate::gpu::{Context, Wgpu};
 use crate::health::Health;
 use crate::pipeline::Pipelines;
-use crate::pool::Pool;
 use crate::scope::check;
-use crate::{adapter, transfer};
 use hadal_device::{
     Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryObserver,
     MemoryStats, Rejection, Tuner, Weights, Which,
 };
 use hadal_graph::program::Program;
 use hadal_graph::{DType, HostTensor, Target};
+use hadal_launch::{Faults, Gpu, PreparedExecutable};
 use std::sync::{Arc, Mutex};
 
 /// Which optional features of the adapter are used.
@@ -87,8 +84,7 @@ impl WgpuBackend {
                 })?;
             info.features = feature_names(features);
             let capabilities = capabilities(&adapter.get_info(), features, &limits);
-            let context =
-                Context::open(device, queue, info, features, limits, capabilities, options.tune).await?;
+            let context = open(device, queue, info, features, limits, capabilities, options.tune).await?;
             Ok(WgpuBackend { context: Arc::new(context) })
         })
     }
@@ -100,7 +96,7 @@ impl WgpuBackend {
 
     /// Number of kernels compiled so far.
     pub fn pipelines(&self) -> usize {
-        self.context.pipelines.len()
+        self.context.gpu.pipelines.len()
     }
 
     /// Kernels that tuning found to be wrong or broken. Empty without [`Options::tune`].
@@ -111,56 +107,49 @@ impl WgpuBackend {
     /// Destroys the device, as a driver reset would: everything that lives on it is lost, and every later call fails with
     /// [`DeviceError::Lost`].
     pub fn destroy(&self) {
-        self.context.health.lose("it was destroyed".into());
-        self.context.device.destroy();
+        self.context.gpu.health.lose("it was destroyed".into());
+        self.context.gpu.device.destroy();
     }
 }
 
-impl Context {
-    async fn open(
-        device: wgpu::Device,
-        queue: wgpu::Queue,
-        info: DeviceInfo,
-        features: wgpu::Features,
-        limits: wgpu::Limits,
-        capabilities: hadal_shaders::Capabilities,
-        tune: bool,
-    ) -> Result<Context, DeviceError> {
-        let health = Arc::new(Health::default());
-        let (on_error, on_loss) = (health.clone(), health.clone());
-        device.on_uncaptured_error(Arc::new(move |error| on_error.record(&error)));
-        device
-            .set_device_lost_callback(move |reason, message| on_loss.lose(format!("{reason:?}: {message}")));
-        let descriptor = wgpu::BufferDescriptor {
-            label: Some("faults"),
-            size: Faults::BYTES,
-            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        };
-        let (word, outcome) = check(&device, || device.create_buffer(&descriptor));
-        let outcome = outcome.await;
-        let largest = limits.max_buffer_size - limits.max_buffer_size % capabilities::alignment(&limits);
-        let context = Context {
-            pool: Arc::new(Pool::new(device.clone(), info.clone(), health.clone(), largest)),
-            target: target(&capabilities, &limits),
-            arenas: Arc::new(Arenas::default()),
-            pipelines: Pipelines::default(),
-            faults: Faults::new(word),
-            in_flight: Mutex::default(),
-            device,
-            queue,
-            info,
-            capabilities,
-            features,
-            limits,
-            health,
-            tuner: tune.then(Tuner::default),
-        };
-        match outcome {
-            Some(error) => Err(context.failure("open", error)),
-            None => Ok(context),
-        }
+async fn open(
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: DeviceInfo,
+    features: wgpu::Features,
+    limits: wgpu::Limits,
+    capabilities: hadal_shaders::Capabilities,
+    tune: bool,
+) -> Result<Context, DeviceError> {
+    let health = Arc::new(Health::default());
+    let (on_error, on_loss) = (health.clone(), health.clone());
+    device.on_uncaptured_error(Arc::new(move |error| on_error.record(&error)));
+    device.set_device_lost_callback(move |reason, message| on_loss.lose(format!("{reason:?}: {message}")));
+    let descriptor = wgpu::BufferDescriptor {
+        label: Some("faults"),
+        size: Faults::BYTES,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    };
+    let (word, outcome) = check(&device, || device.create_buffer(&descriptor));
+    let outcome = outcome.await;
+    let largest = limits.max_buffer_size - limits.max_buffer_size % capabilities::alignment(&limits);
+    let gpu = Wgpu {
+        info: info.clone(),
+        features,
+        health,
+        pipelines: Pipelines::default(),
+        word,
+        in_flight: Mutex::default(),
+        device,
+        queue,
+        limits,
+    };
+    if let Some(error) = outcome {
+        return Err(gpu.failure("open", error));
     }
+    let target = target(&capabilities, &gpu.limits);
+    Ok(Context::new(Arc::new(gpu), info, target, capabilities, largest, tune.then(Tuner::default)))
 }
 
 impl Backend for WgpuBackend {
@@ -178,7 +167,7 @@ impl Backend for WgpuBackend {
         weights: &'a Weights,
     ) -> DeviceFuture<'a, Arc<dyn Executable>> {
         Box::pin(async move {
-            let executable = WgpuExecutable::prepare(self.context.clone(), program, weights).await?;
+            let executable = PreparedExecutable::prepare(self.context.clone(), program, weights).await?;
             Ok(Arc::new(executable) as Arc<dyn Executable>)
         })
     }
@@ -188,15 +177,15 @@ impl Backend for WgpuBackend {
     }
 
     fn write(&self, dst: &Buffer, tensor: &HostTensor) -> Result<(), DeviceError> {
-        transfer::write(&self.context, dst, tensor)
+        Wgpu::write(&self.context, dst, tensor)
     }
 
     fn read<'a>(&'a self, src: &'a Buffer) -> DeviceFuture<'a, Vec<u8>> {
-        Box::pin(transfer::read(&self.context, src))
+        Wgpu::read(&self.context, src)
     }
 
     fn synchronize(&self) -> DeviceFuture<'_, ()> {
-        Box::pin(transfer::synchronize(&self.context))
+        Wgpu::synchronize(&self.context)
     }
 
     fn memory_stats(&self) -> MemoryStats {
@@ -212,8 +201,7 @@ impl Backend for WgpuBackend {
     }
 
     fn empty_cache(&self) {
-        self.context.arenas.clear();
-        self.context.pool.empty();
+        self.context.empty_cache();
     }
 }
 

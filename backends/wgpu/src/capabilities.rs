@@ -88,19 +88,3 @@ pub(crate) fn kind(device_type: wgpu::DeviceType) -> DeviceKind {
         wgpu::DeviceType::Other => DeviceKind::Other,
     }
 }
-
-/// What every WebGPU implementation offers.
-#[cfg(test)]
-pub(crate) fn webgpu_defaults() -> Capabilities {
-    let limits = wgpu::Limits::defaults();
-    Capabilities {
-        f16: false,
-        int64: false,
-        subgroups: None,
-        max_invocations: limits.max_compute_invocations_per_workgroup,
-        workgroup_memory: limits.max_compute_workgroup_storage_size,
-        max_storage_buffers: limits.max_storage_buffers_per_shader_stage - 1,
-        max_workgroups: limits.max_compute_workgroups_per_dimension,
-        software: true,
-    }
-}

@@ -1,10 +1,9 @@
 //! Device timestamps around dispatches.
 
-use crate::context::Context;
-use crate::instance::{Cost, Dispatch};
-use crate::pool::Use;
+use crate::gpu::{Context, Wgpu};
 use crate::record::Recorder;
 use hadal_device::{DeviceError, StepTime};
+use hadal_launch::{Cost, Dispatch, Use};
 use std::sync::Arc;
 
 /// Timestamps of a number of passes, each of which is one dispatch.
@@ -19,7 +18,7 @@ impl Clock {
     const PASSES: usize = 2048;
 
     /// The query set of the next pass and the index of its first timestamp; the second one follows.
-    pub(crate) fn next(&mut self, device: &wgpu::Device, dispatch: &Dispatch) -> (wgpu::QuerySet, u32) {
+    pub(crate) fn next(&mut self, device: &wgpu::Device, dispatch: &Dispatch<Wgpu>) -> (wgpu::QuerySet, u32) {
         let within = self.passes.len() % Clock::PASSES;
         if within == 0 {
             self.sets.push(device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -39,15 +38,15 @@ impl Clock {
         context: &Context,
         recorder: &mut Recorder,
     ) -> Result<Vec<StepTime>, DeviceError> {
-        let period = f64::from(context.queue.get_timestamp_period());
+        let period = f64::from(context.gpu.queue.get_timestamp_period());
         let mut times = Vec::with_capacity(self.passes.len());
         let mut first = None;
         for (set, passes) in self.sets.iter().zip(self.passes.chunks(Clock::PASSES)) {
             let bytes = passes.len() as u64 * 16;
             let resolved = context.pool.allocate(Use::Queries, bytes)?;
-            recorder.commands().resolve_query_set(set, 0..passes.len() as u32 * 2, resolved.buffer(), 0);
+            recorder.commands().resolve_query_set(set, 0..passes.len() as u32 * 2, resolved.block(), 0);
             let stamps: Vec<u64> =
-                recorder.read_back(resolved.buffer(), 0, bytes, bytemuck::pod_collect_to_vec).await?;
+                recorder.read_back(resolved.block(), 0, bytes, bytemuck::pod_collect_to_vec).await?;
             for ((op, variant, cost), pair) in passes.iter().zip(stamps.chunks_exact(2)) {
                 let origin = *first.get_or_insert(pair[0]);
                 let since = |from: u64, to: u64| (to.saturating_sub(from) as f64 * period) as u64;

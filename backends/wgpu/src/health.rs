@@ -1,7 +1,7 @@
 //! Whether a device still works: loss, and errors that no scope caught.
 
-use crate::sync::lock;
 use hadal_device::{DeviceError, DeviceInfo};
+use hadal_launch::{device_name, lock};
 use std::sync::Mutex;
 
 /// What went wrong outside any call that could have returned it.
@@ -35,7 +35,7 @@ impl Health {
     /// Errors: `Lost` from the moment the device is gone.
     pub(crate) fn alive(&self, info: &DeviceInfo) -> Result<(), DeviceError> {
         match &*lock(&self.lost) {
-            Some(reason) => Err(DeviceError::Lost { device: name(info), reason: reason.clone() }),
+            Some(reason) => Err(DeviceError::Lost { device: device_name(info), reason: reason.clone() }),
             None => Ok(()),
         }
     }
@@ -46,20 +46,15 @@ impl Health {
         match lock(&self.uncaptured).take() {
             None => Ok(()),
             Some(Uncaptured::OutOfMemory) => Err(DeviceError::OutOfMemory {
-                device: name(info),
+                device: device_name(info),
                 requested: 0,
                 in_use: 0,
                 limit: String::new(),
                 largest: Vec::new(),
             }),
             Some(Uncaptured::Other(reason)) => {
-                Err(DeviceError::Kernel { device: name(info), op: "queued work".into(), reason })
+                Err(DeviceError::Kernel { device: device_name(info), op: "queued work".into(), reason })
             }
         }
     }
-}
-
-/// The device as errors name it: `wgpu:0 (llvmpipe)`.
-pub(crate) fn name(info: &DeviceInfo) -> String {
-    format!("{} ({})", info.id(), info.name)
 }

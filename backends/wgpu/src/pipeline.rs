@@ -1,12 +1,16 @@
-//! Compute pipelines, compiled once for each kernel text of a device.
+//! Compute pipelines, compiled once for each kernel text of a device, and what is bound to them.
 
-use crate::context::Context;
-use crate::scope::check;
-use crate::sync::lock;
+use crate::gpu::Wgpu;
+use crate::scope::{check, check_now};
 use hadal_device::DeviceError;
+use hadal_launch::{Allocation, Dispatch, Faults, Instance, lock};
 use hadal_shaders::Launch;
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex};
+
+/// Bind groups that a dispatch remembers: enough for buffers that swap places from run to run.
+const REMEMBERED_BIND_GROUPS: usize = 4;
 
 /// A compiled kernel.
 #[derive(Debug)]
@@ -34,7 +38,7 @@ impl Pipelines {
     /// The pipeline of `launch`, a kernel of the step `op`. Errors: `Kernel` with the compiler's message, `OutOfMemory`, `Lost`.
     pub(crate) async fn get(
         &self,
-        context: &Context,
+        gpu: &Wgpu,
         launch: &Launch,
         op: &str,
     ) -> Result<Arc<Pipeline>, DeviceError> {
@@ -43,16 +47,16 @@ impl Pipelines {
         {
             return Ok(known.clone());
         }
-        context.health.alive(&context.info)?;
-        let (pipeline, outcome) = check(&context.device, || {
-            let layout = self.layout(&context.device, &signature);
-            compile(&context.device, launch, layout)
+        gpu.health.alive(&gpu.info)?;
+        let (pipeline, outcome) = check(&gpu.device, || {
+            let layout = self.layout(&gpu.device, &signature);
+            compile(&gpu.device, launch, layout)
         });
         let outcome = outcome.await;
-        context.health.alive(&context.info)?;
+        gpu.health.alive(&gpu.info)?;
         if let Some(error) = outcome {
             let op = format!("{op} ({})", launch.variant);
-            return Err(context.failure(&op, error));
+            return Err(gpu.failure(&op, error));
         }
         let mut compiled = lock(&self.compiled);
         let texts = compiled.entry(signature).or_default();
@@ -106,4 +110,49 @@ fn compile(device: &wgpu::Device, launch: &Launch, layout: wgpu::BindGroupLayout
         cache: None,
     });
     Pipeline { pipeline, layout }
+}
+
+/// Bind groups that a dispatch remembers, by the memory that they bind.
+#[derive(Debug, Default)]
+pub(crate) struct BindGroups(Mutex<Vec<(Vec<u64>, wgpu::BindGroup)>>);
+
+/// The bind group of `dispatch` for this memory: a remembered one if it was bound before. Errors: `Kernel`, `OutOfMemory`, `Lost`.
+pub(crate) fn bind(
+    gpu: &Wgpu,
+    instance: &Instance<Wgpu>,
+    dispatch: &Dispatch<Wgpu>,
+    bound: &[&Allocation<Wgpu>],
+) -> Result<wgpu::BindGroup, DeviceError> {
+    let key: Vec<u64> = bound.iter().map(|allocation| allocation.id()).collect();
+    let mut bind_groups = lock(&dispatch.bound.0);
+    if let Some(position) = bind_groups.iter().position(|(known, _)| *known == key) {
+        bind_groups[..=position].rotate_right(1);
+        return Ok(bind_groups[0].1.clone());
+    }
+    let cover = |buffer, offset, bytes| {
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: NonZeroU64::new(bytes) })
+    };
+    let mut resources: Vec<wgpu::BindingResource<'_>> = bound
+        .iter()
+        .zip(&dispatch.slots)
+        .map(|(memory, slot)| cover(memory.block(), slot.offset, slot.bytes))
+        .collect();
+    let (offset, bytes) = dispatch.parameters;
+    resources.extend(instance.uniforms.iter().map(|uniforms| cover(uniforms.block(), offset, bytes)));
+    if dispatch.faults {
+        resources.push(cover(&gpu.word, 0, Faults::BYTES));
+    }
+    let entries: Vec<wgpu::BindGroupEntry<'_>> = (0u32..)
+        .zip(resources)
+        .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+        .collect();
+    let descriptor =
+        wgpu::BindGroupDescriptor { label: None, layout: &dispatch.kernel.layout, entries: &entries };
+    let (bind_group, error) = check_now(&gpu.device, || gpu.device.create_bind_group(&descriptor));
+    if let Some(error) = error {
+        return Err(gpu.failure(&dispatch.op, error));
+    }
+    bind_groups.truncate(REMEMBERED_BIND_GROUPS - 1);
+    bind_groups.insert(0, (key, bind_group.clone()));
+    Ok(bind_group)
 }

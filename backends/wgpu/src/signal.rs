@@ -1,6 +1,6 @@
 //! Answers that a callback of wgpu brings.
 
-use crate::sync::lock;
+use hadal_launch::lock;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};

@@ -97,7 +97,8 @@ pub(crate) fn all() -> &'static [Suite] {
             suite("data", "data sets, loaders, every reader, augmentation", Tests(&["hadal-data"]))
                 .needs(&[Data]),
             suite("cpu", "the cpu backend", Tests(&["hadal-cpu"])),
-            suite("wgpu", "the wgpu backend with all features", Tests(&["hadal-wgpu"])).needs(&[Driver]),
+            suite("wgpu", "the wgpu backend with all features", Tests(&["hadal-launch", "hadal-wgpu"]))
+                .needs(&[Driver]),
             suite("wgpu-limits", "the same with WebGPU's default limits", Tests(&["hadal-wgpu"]))
                 .needs(&[Driver])
                 .with(&[("HADAL_WGPU_FEATURES", "none")]),

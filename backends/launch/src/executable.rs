@@ -1,11 +1,11 @@
 //! [`Executable`] for a prepared program.
 
-use crate::clock::Clock;
+use crate::Counts;
 use crate::context::Context;
 use crate::frame;
+use crate::gpu::{Gpu, Recorder};
 use crate::plan::{Part, Plan};
 use crate::prepared::{Prepared, Uploads};
-use crate::record::{Counts, Recorder};
 use crate::sync::lock;
 use hadal_device::{
     Arguments, DeviceError, DeviceFuture, Executable, ExecutableStats, PlanReport, Results, StepClock,
@@ -15,23 +15,23 @@ use hadal_graph::Bindings;
 use hadal_graph::program::Program;
 use std::sync::{Arc, Mutex};
 
-/// A prepared program on a WebGPU device.
-#[derive(Debug)]
-pub(crate) struct WgpuExecutable {
-    prepared: Prepared,
+/// A prepared program on a GPU.
+pub struct PreparedExecutable<G: Gpu> {
+    prepared: Prepared<G>,
     stats: Mutex<ExecutableStats>,
 }
 
-impl WgpuExecutable {
-    pub(crate) async fn prepare(
-        context: Arc<Context>,
+impl<G: Gpu> PreparedExecutable<G> {
+    /// Makes `program` ready on the device behind `context`. Errors: as [`hadal_device::Backend::prepare`].
+    pub async fn prepare(
+        context: Arc<Context<G>>,
         program: Arc<Program>,
         weights: &Weights,
-    ) -> Result<WgpuExecutable, DeviceError> {
-        context.health.check(&context.info)?;
+    ) -> Result<PreparedExecutable<G>, DeviceError> {
+        context.gpu.check()?;
         let mut uploads = Uploads::new();
         let prepared = Prepared::new(context, program, weights, &mut uploads).await?;
-        Ok(WgpuExecutable { prepared, stats: Mutex::default() })
+        Ok(PreparedExecutable { prepared, stats: Mutex::default() })
     }
 
     fn count(&self, counts: Counts) {
@@ -44,31 +44,29 @@ impl WgpuExecutable {
 
     async fn run(&self, arguments: Arguments) -> Result<Results, DeviceError> {
         let context = &self.prepared.context;
-        context.health.check(&context.info)?;
-        let mut recorder = Recorder::new(context.clone());
+        context.gpu.check()?;
+        let mut recorder = G::recorder(context, false);
         let results = frame::run(&self.prepared, arguments, &mut recorder).await?;
         recorder.submit()?;
-        self.count(recorder.counts);
+        self.count(*recorder.counts());
         Ok(results)
     }
 
     async fn run_timed(&self, arguments: Arguments) -> Result<(Results, Vec<StepTime>), DeviceError> {
         let context = &self.prepared.context;
-        context.health.check(&context.info)?;
-        if !context.features.contains(wgpu::Features::TIMESTAMP_QUERY) {
+        context.gpu.check()?;
+        if context.gpu.clock().is_none() {
             return Err(DeviceError::Argument(format!("{} takes no timestamps", context.name())));
         }
-        let mut recorder = Recorder::new(context.clone());
-        recorder.clock = Some(Clock::default());
+        let mut recorder = G::recorder(context, true);
         let results = frame::run(&self.prepared, arguments, &mut recorder).await?;
-        let clock = recorder.clock.take().unwrap_or_default();
-        let times = clock.read(context, &mut recorder).await?;
-        self.count(recorder.counts);
+        let times = recorder.times().await?;
+        self.count(*recorder.counts());
         Ok((results, times))
     }
 }
 
-impl Executable for WgpuExecutable {
+impl<G: Gpu> Executable for PreparedExecutable<G> {
     fn program(&self) -> &Arc<Program> {
         &self.prepared.program
     }
@@ -82,8 +80,7 @@ impl Executable for WgpuExecutable {
     }
 
     fn clock(&self) -> Option<StepClock> {
-        let timestamps = self.prepared.context.features.contains(wgpu::Features::TIMESTAMP_QUERY);
-        timestamps.then_some(StepClock::Device)
+        self.prepared.context.gpu.clock()
     }
 
     fn profile<'a>(&'a self, arguments: Arguments) -> DeviceFuture<'a, (Results, Vec<StepTime>)> {
@@ -99,5 +96,11 @@ impl Executable for WgpuExecutable {
             peak_live_bytes: plan.peak_live_bytes,
             weight_bytes: self.prepared.frozen_bytes(),
         })
+    }
+}
+
+impl<G: Gpu> std::fmt::Debug for PreparedExecutable<G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Executable").field("program", &self.prepared.program.name).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use hadal_shaders::Storage;
 use half::{bf16, f16};
 
 /// Whether the stored bytes are the canonical ones, but for padding to a whole word.
-pub(crate) fn is_canonical(dtype: DType, stored: Storage) -> bool {
+pub fn is_canonical(dtype: DType, stored: Storage) -> bool {
     match stored {
         Storage::F16 | Storage::Wide64 | Storage::Packed => true,
         Storage::F32 => dtype == DType::F32,
@@ -15,14 +15,14 @@ pub(crate) fn is_canonical(dtype: DType, stored: Storage) -> bool {
 }
 
 /// Bytes of what [`store`] writes for canonical bytes of whole elements: a whole number of words.
-pub(crate) fn stored_bytes(dtype: DType, stored: Storage, bytes: &[u8]) -> u64 {
+pub fn stored_bytes(dtype: DType, stored: Storage, bytes: &[u8]) -> u64 {
     let elements = (bytes.len() / dtype.size()) as u64;
     (elements * element_bytes(dtype, stored)).next_multiple_of(4)
 }
 
 /// Gives canonical bytes of whole elements to `write` as they are stored, in pieces from first to last, with no copy of the whole: memory that
 /// is mapped is written once.
-pub(crate) fn store(dtype: DType, stored: Storage, bytes: &[u8], mut write: impl FnMut(&[u8])) {
+pub fn store(dtype: DType, stored: Storage, bytes: &[u8], mut write: impl FnMut(&[u8])) {
     if is_canonical(dtype, stored) {
         let (words, rest) = bytes.split_at(bytes.len() - bytes.len() % 4);
         if !words.is_empty() {
@@ -55,7 +55,7 @@ pub(crate) fn store(dtype: DType, stored: Storage, bytes: &[u8], mut write: impl
 }
 
 /// Appends the canonical bytes of the stored elements in `bytes`, of which padding has been cut off.
-pub(crate) fn append_canonical(dtype: DType, stored: Storage, bytes: &[u8], canonical: &mut Vec<u8>) {
+pub fn append_canonical(dtype: DType, stored: Storage, bytes: &[u8], canonical: &mut Vec<u8>) {
     if is_canonical(dtype, stored) {
         canonical.extend_from_slice(bytes);
         return;
@@ -71,7 +71,7 @@ pub(crate) fn append_canonical(dtype: DType, stored: Storage, bytes: &[u8], cano
 }
 
 /// Bytes of one stored element.
-pub(crate) fn element_bytes(dtype: DType, stored: Storage) -> u64 {
+pub fn element_bytes(dtype: DType, stored: Storage) -> u64 {
     match stored {
         Storage::F32 | Storage::I32 | Storage::U32 => 4,
         Storage::F16 => 2,
@@ -86,10 +86,24 @@ mod tests {
     use hadal_graph::{HostTensor, Scalar};
     use hadal_shaders::Capabilities;
 
+    /// What every WebGPU implementation offers.
+    fn webgpu_defaults() -> Capabilities {
+        Capabilities {
+            f16: false,
+            int64: false,
+            subgroups: None,
+            max_invocations: 256,
+            workgroup_memory: 16384,
+            max_storage_buffers: 7,
+            max_workgroups: 65535,
+            software: true,
+        }
+    }
+
     #[test]
     fn every_dtype_survives_a_round_trip() {
         for f16 in [false, true] {
-            let capabilities = Capabilities { f16, ..crate::capabilities::webgpu_defaults() };
+            let capabilities = Capabilities { f16, ..webgpu_defaults() };
             for dtype in DType::ALL {
                 for frozen in [false, true] {
                     let Some(stored) = Storage::of(dtype, frozen, &capabilities) else {

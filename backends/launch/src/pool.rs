@@ -3,102 +3,67 @@
 //! Buffers are rounded up to size classes, four to a power of two, so that a dropped one serves the next request of about its size. One that
 //! comes back may still be in use by work that was submitted earlier; that is harmless, because the queue runs submissions in order and
 //! whoever takes the buffer next submits later. For the same reason nobody may drop a buffer between recording a command that uses it and
-//! submitting that command: [`crate::record::Recorder`] holds on to what it recorded.
+//! submitting that command: a [`crate::Recorder`] holds on to what it recorded.
 
-use crate::health::{self, Health};
-use crate::scope::check_now;
+use crate::device_name;
+use crate::gpu::{Gpu, Refusal, Use};
 use crate::sync::lock;
-use hadal_device::{DeviceError, DeviceInfo, MemoryObserver, MemoryStats, MemoryUse};
+use hadal_device::{DeviceError, DeviceInfo, MemoryObserver, MemoryStats};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What a buffer serves for; buffers of different uses never replace each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Use {
-    /// Tensors, arenas and scratch.
-    Tensor,
-    /// Parameters of launches.
-    Uniform,
-    /// Read-back by the host.
-    Staging,
-    /// Resolved timestamps.
-    Queries,
-}
-
-impl Use {
-    fn usages(self) -> wgpu::BufferUsages {
-        use wgpu::BufferUsages as U;
-        match self {
-            Use::Tensor => U::STORAGE | U::COPY_SRC | U::COPY_DST,
-            Use::Uniform => U::UNIFORM | U::COPY_DST,
-            Use::Staging => U::MAP_READ | U::COPY_DST,
-            Use::Queries => U::QUERY_RESOLVE | U::COPY_SRC,
-        }
-    }
-
-    fn purpose(self) -> MemoryUse {
-        match self {
-            Use::Tensor => MemoryUse::Tensor,
-            Use::Uniform => MemoryUse::Plan,
-            Use::Staging | Use::Queries => MemoryUse::Transfer,
-        }
-    }
-}
-
 /// All buffers of one device.
-pub(crate) struct Pool {
-    device: wgpu::Device,
+pub struct Pool<G: Gpu> {
+    gpu: Arc<G>,
     info: DeviceInfo,
-    health: Arc<Health>,
     largest: u64,
     next_id: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<State<G>>,
 }
 
-#[derive(Default)]
-struct State {
-    free: BTreeMap<(Use, u64), Vec<Block>>,
+struct State<G: Gpu> {
+    free: BTreeMap<(Use, u64), Vec<Block<G>>>,
     stats: MemoryStats,
     observer: Option<Arc<dyn MemoryObserver>>,
 }
 
-struct Block {
-    buffer: wgpu::Buffer,
+struct Block<G: Gpu> {
+    memory: G::Block,
     id: u64,
     usage: Use,
     class: u64,
 }
 
 /// A buffer that goes back to its pool when it is dropped.
-pub(crate) struct Allocation {
-    block: Block,
-    pool: Arc<Pool>,
+pub struct Allocation<G: Gpu> {
+    block: Block<G>,
+    pool: Arc<Pool<G>>,
 }
 
-impl Allocation {
-    /// The buffer, which is at least as large as was asked for.
-    pub(crate) fn buffer(&self) -> &wgpu::Buffer {
-        &self.block.buffer
+impl<G: Gpu> Allocation<G> {
+    /// The memory, which is at least as large as was asked for.
+    pub fn block(&self) -> &G::Block {
+        &self.block.memory
     }
 
     /// A number that no other buffer of the device ever has.
-    pub(crate) fn id(&self) -> u64 {
+    pub fn id(&self) -> u64 {
         self.block.id
     }
 
     /// Bytes held.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.block.class
     }
 
     /// Whether this memory belongs to `pool`.
-    pub(crate) fn belongs_to(&self, pool: &Arc<Pool>) -> bool {
+    pub fn belongs_to(&self, pool: &Arc<Pool<G>>) -> bool {
         Arc::ptr_eq(&self.pool, pool)
     }
 }
 
-impl Drop for Allocation {
+impl<G: Gpu> Drop for Allocation<G> {
     fn drop(&mut self) {
         let mut state = lock(&self.pool.state);
         if let Some(observer) = &state.observer {
@@ -107,36 +72,37 @@ impl Drop for Allocation {
         state.stats.in_use -= self.block.class;
         state.stats.buffers -= 1;
         state.stats.cached += self.block.class;
-        let Block { buffer, id, usage, class } = &self.block;
-        let block = Block { buffer: buffer.clone(), id: *id, usage: *usage, class: *class };
+        let Block { memory, id, usage, class } = &self.block;
+        let block = Block { memory: memory.clone(), id: *id, usage: *usage, class: *class };
         state.free.entry((*usage, *class)).or_default().push(block);
     }
 }
 
-impl std::fmt::Debug for Allocation {
+impl<G: Gpu> std::fmt::Debug for Allocation<G> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Allocation(#{}, {} bytes)", self.block.id, self.block.class)
     }
 }
 
-impl Pool {
+impl<G: Gpu> Pool<G> {
     /// A pool without memory. `largest` is the size of the largest buffer that the device can make.
-    pub(crate) fn new(device: wgpu::Device, info: DeviceInfo, health: Arc<Health>, largest: u64) -> Pool {
-        Pool { device, info, health, largest, next_id: AtomicU64::new(1), state: Mutex::default() }
+    pub(crate) fn new(gpu: Arc<G>, info: DeviceInfo, largest: u64) -> Pool<G> {
+        let state = State { free: BTreeMap::new(), stats: MemoryStats::default(), observer: None };
+        Pool { gpu, info, largest, next_id: AtomicU64::new(1), state: Mutex::new(state) }
     }
 
     /// Memory of at least `bytes` bytes with unspecified contents. Errors: `OutOfMemory`, `Lost`.
-    pub(crate) fn allocate(self: &Arc<Self>, usage: Use, bytes: u64) -> Result<Allocation, DeviceError> {
+    pub fn allocate(self: &Arc<Self>, usage: Use, bytes: u64) -> Result<Allocation<G>, DeviceError> {
         self.allocate_for(usage, bytes, usage.purpose())
     }
 
     /// Like [`Pool::allocate`], for memory that serves another purpose than its use says.
-    pub(crate) fn allocate_for(
+    pub fn allocate_for(
         self: &Arc<Self>,
         usage: Use,
         bytes: u64,
-        purpose: MemoryUse,
-    ) -> Result<Allocation, DeviceError> {
+        purpose: hadal_device::MemoryUse,
+    ) -> Result<Allocation<G>, DeviceError> {
         let allocation = self.obtain(usage, bytes)?;
         if let Some(observer) = &lock(&self.state).observer {
             observer.allocated(allocation.block.id, allocation.block.class, purpose);
@@ -144,8 +110,8 @@ impl Pool {
         Ok(allocation)
     }
 
-    fn obtain(self: &Arc<Self>, usage: Use, bytes: u64) -> Result<Allocation, DeviceError> {
-        self.health.alive(&self.info)?;
+    fn obtain(self: &Arc<Self>, usage: Use, bytes: u64) -> Result<Allocation<G>, DeviceError> {
+        self.gpu.alive()?;
         if bytes > self.largest {
             let limit = format!(" (the largest buffer of this device is {} bytes)", self.largest);
             return Err(self.out_of_memory(bytes, limit));
@@ -155,7 +121,7 @@ impl Pool {
             return Ok(Allocation { block, pool: self.clone() });
         }
         let mut outcome = self.create(usage, class);
-        if let Err(wgpu::Error::OutOfMemory { .. }) = &outcome {
+        if let Err(Refusal::OutOfMemory) = &outcome {
             self.empty();
             outcome = self.create(usage, class);
         }
@@ -166,31 +132,27 @@ impl Pool {
                 state.stats.in_use -= class;
                 state.stats.buffers -= 1;
                 drop(state);
-                self.health.alive(&self.info)?;
+                self.gpu.alive()?;
                 Err(match error {
-                    wgpu::Error::OutOfMemory { .. } => self.out_of_memory(bytes, String::new()),
-                    other => DeviceError::Kernel {
-                        device: health::name(&self.info),
-                        op: "allocation".into(),
-                        reason: other.to_string(),
-                    },
+                    Refusal::OutOfMemory => self.out_of_memory(bytes, String::new()),
+                    Refusal::Other(error) => error,
                 })
             }
         }
     }
 
     /// Bytes of the largest buffer that the device can make.
-    pub(crate) fn largest(&self) -> u64 {
+    pub fn largest(&self) -> u64 {
         self.largest
     }
 
     /// Memory counters.
-    pub(crate) fn stats(&self) -> MemoryStats {
+    pub fn stats(&self) -> MemoryStats {
         lock(&self.state).stats
     }
 
     /// Tells `observer` of every block from now on. Returns the counters at that moment.
-    pub(crate) fn observe(&self, observer: Option<Arc<dyn MemoryObserver>>) -> MemoryStats {
+    pub fn observe(&self, observer: Option<Arc<dyn MemoryObserver>>) -> MemoryStats {
         let mut state = lock(&self.state);
         let (stats, former) = (state.stats, std::mem::replace(&mut state.observer, observer));
         drop(state);
@@ -199,22 +161,21 @@ impl Pool {
     }
 
     /// Refuses allocations that would bring the memory in use above `limit` bytes.
-    pub(crate) fn set_limit(&self, limit: Option<u64>) {
+    pub fn set_limit(&self, limit: Option<u64>) {
         lock(&self.state).stats.limit = limit;
     }
 
     /// Gives unused memory back to the driver.
-    pub(crate) fn empty(&self) {
+    pub fn empty(&self) {
         let mut state = lock(&self.state);
         state.stats.cached = 0;
         let free = std::mem::take(&mut state.free);
         drop(state);
-        // Bind groups that are cached elsewhere would keep the memory alive; destroying does not wait for them.
-        free.into_values().flatten().for_each(|block| block.buffer.destroy());
+        free.into_values().flatten().for_each(|block| self.gpu.destroy(block.memory));
     }
 
     /// Counts `class` bytes as in use and takes a free block of that class if there is one.
-    fn take(&self, usage: Use, class: u64) -> Result<Option<Block>, DeviceError> {
+    fn take(&self, usage: Use, class: u64) -> Result<Option<Block<G>>, DeviceError> {
         let mut state = lock(&self.state);
         let State { free, stats, .. } = &mut *state;
         if let Some(limit) = stats.limit
@@ -234,24 +195,27 @@ impl Pool {
         Ok(block)
     }
 
-    fn create(&self, usage: Use, class: u64) -> Result<Block, wgpu::Error> {
-        let descriptor = wgpu::BufferDescriptor {
-            label: None,
-            size: class,
-            usage: usage.usages(),
-            mapped_at_creation: false,
-        };
-        let (buffer, error) = check_now(&self.device, || self.device.create_buffer(&descriptor));
-        match error {
-            Some(error) => Err(error),
-            None => Ok(Block { buffer, id: self.next_id.fetch_add(1, Ordering::Relaxed), usage, class }),
-        }
+    fn create(&self, usage: Use, class: u64) -> Result<Block<G>, Refusal> {
+        let memory = self.gpu.create(usage, class)?;
+        Ok(Block { memory, id: self.next_id.fetch_add(1, Ordering::Relaxed), usage, class })
     }
 
     fn out_of_memory(&self, requested: u64, limit: String) -> DeviceError {
         let in_use = lock(&self.state).stats.in_use;
-        let device = health::name(&self.info);
+        let device = device_name(&self.info);
         DeviceError::OutOfMemory { device, requested, in_use, limit, largest: Vec::new() }
+    }
+}
+
+impl<G: Gpu> Drop for Pool<G> {
+    fn drop(&mut self) {
+        self.empty();
+    }
+}
+
+impl<G: Gpu> std::fmt::Debug for Pool<G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 

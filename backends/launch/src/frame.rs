@@ -2,10 +2,10 @@
 
 use crate::arena::Lease;
 use crate::control;
+use crate::gpu::{Gpu, Recorder};
 use crate::instance::Instance;
 use crate::plan::Part;
 use crate::prepared::Prepared;
-use crate::record::Recorder;
 use crate::tune;
 use hadal_device::{Arguments, Buffer, DeviceError, LiveTensor, MaybeSend, Results};
 use hadal_graph::Bindings;
@@ -13,22 +13,22 @@ use hadal_graph::program::{Archetype, Role, ValueId};
 use std::sync::Arc;
 
 /// An execution under way.
-pub(crate) struct Frame<'p> {
-    pub(crate) prepared: &'p Prepared,
+pub(crate) struct Frame<'p, G: Gpu> {
+    pub(crate) prepared: &'p Prepared<G>,
     pub(crate) bindings: &'p Bindings,
     part: Part,
-    instance: Arc<Instance>,
+    instance: Arc<Instance<G>>,
     values: Vec<Option<Buffer>>,
-    arena: Option<Arc<Lease>>,
+    arena: Option<Arc<Lease<G>>>,
 }
 
 /// Records a run into `recorder`. What comes before a control step is submitted on the way; the rest is for the caller to submit.
 ///
 /// Errors: `Argument` when the arguments do not fit the program, and whatever the steps meet.
-pub(crate) async fn run(
-    prepared: &Prepared,
+pub(crate) async fn run<G: Gpu>(
+    prepared: &Prepared<G>,
     arguments: Arguments,
-    recorder: &mut Recorder,
+    recorder: &mut G::Recorder,
 ) -> Result<Results, DeviceError> {
     let Arguments { bindings, inputs, variables } = arguments;
     prepared.check("input", &prepared.program.inputs, &inputs, &bindings)?;
@@ -40,12 +40,12 @@ pub(crate) async fn run(
 }
 
 /// Like [`run`], with these concrete steps and buffers for these root values.
-pub(crate) async fn run_with(
-    prepared: &Prepared,
-    instance: Arc<Instance>,
+pub(crate) async fn run_with<G: Gpu>(
+    prepared: &Prepared<G>,
+    instance: Arc<Instance<G>>,
     bindings: &Bindings,
     values: impl Iterator<Item = (ValueId, Buffer)> + MaybeSend,
-    recorder: &mut Recorder,
+    recorder: &mut G::Recorder,
 ) -> Result<Results, DeviceError> {
     let sizes = instance.clone();
     let named = |error: DeviceError| error.naming(LiveTensor::of_run(&prepared.program, &sizes.elements));
@@ -61,9 +61,9 @@ pub(crate) async fn run_with(
 }
 
 /// Records the steps of [`hadal_graph::program::Program::once`]; returns the buffer of each value that has one.
-pub(crate) async fn run_once(
-    prepared: &Prepared,
-    recorder: &mut Recorder,
+pub(crate) async fn run_once<G: Gpu>(
+    prepared: &Prepared<G>,
+    recorder: &mut G::Recorder,
 ) -> Result<Vec<Option<Buffer>>, DeviceError> {
     let bindings = Bindings::new();
     let Prepared { context, program, .. } = prepared;
@@ -74,13 +74,13 @@ pub(crate) async fn run_once(
     Ok(frame.values)
 }
 
-impl<'p> Frame<'p> {
+impl<'p, G: Gpu> Frame<'p, G> {
     fn new(
-        prepared: &'p Prepared,
+        prepared: &'p Prepared<G>,
         part: Part,
-        instance: Arc<Instance>,
+        instance: Arc<Instance<G>>,
         bindings: &'p Bindings,
-    ) -> Result<Frame<'p>, DeviceError> {
+    ) -> Result<Frame<'p, G>, DeviceError> {
         let context = &prepared.context;
         let arena = match instance.arena_bytes {
             0 => None,
@@ -93,12 +93,12 @@ impl<'p> Frame<'p> {
         Ok(Frame { prepared, bindings, part, instance, values, arena })
     }
 
-    async fn record(&mut self, recorder: &mut Recorder) -> Result<(), DeviceError> {
+    async fn record(&mut self, recorder: &mut G::Recorder) -> Result<(), DeviceError> {
         let steps = self.part.steps(&self.prepared.program);
         for (index, step) in steps.iter().enumerate() {
             match step.kernel.archetype() {
                 Archetype::Control => {
-                    recorder.counts.host_steps += 1;
+                    recorder.counts().host_steps += 1;
                     control::run(self, self.part, index, recorder).await?;
                 }
                 _ => self.record_kernels(index, recorder)?,
@@ -107,7 +107,7 @@ impl<'p> Frame<'p> {
         Ok(())
     }
 
-    fn record_kernels(&mut self, index: usize, recorder: &mut Recorder) -> Result<(), DeviceError> {
+    fn record_kernels(&mut self, index: usize, recorder: &mut G::Recorder) -> Result<(), DeviceError> {
         let instance = self.instance.clone();
         let context = &self.prepared.context;
         recorder.keep_instance(&instance);
@@ -123,14 +123,14 @@ impl<'p> Frame<'p> {
         }
         let arena = self.arena.as_ref().and_then(|lease| lease.allocation());
         for dispatch in &instance.steps[index] {
-            let bind_group = dispatch.bind(context, &instance, arena, &self.values)?;
-            recorder.dispatch(dispatch, &bind_group);
+            let memory = dispatch.memory(context, arena, &self.values)?;
+            recorder.dispatch(&instance, dispatch, &memory)?;
         }
         Ok(())
     }
 
     /// Gives a value that will be overwritten memory that nobody else sees.
-    fn make_unique(&mut self, id: ValueId, recorder: &mut Recorder) -> Result<(), DeviceError> {
+    fn make_unique(&mut self, id: ValueId, recorder: &mut G::Recorder) -> Result<(), DeviceError> {
         let Some(buffer) = &self.values[id.index()] else { return Ok(()) };
         if buffer.is_unique() {
             return Ok(());
@@ -140,9 +140,9 @@ impl<'p> Frame<'p> {
         let (from, to) = (context.memory(buffer)?, context.memory(&copy)?);
         let bytes =
             context.stored("copy", buffer.dtype(), false)?.bytes(buffer.dtype(), buffer.elements() as u64);
-        recorder.copy((from.allocation.buffer(), 0), (to.allocation.buffer(), 0), bytes);
+        recorder.copy(&from.allocation, &to.allocation, bytes)?;
         let old = self.values[id.index()].replace(copy);
-        recorder.keep(old);
+        recorder.keep(old.into_iter().collect());
         Ok(())
     }
 
@@ -190,7 +190,7 @@ impl<'p> Frame<'p> {
         self.values[root.index()] = Some(buffer);
     }
 
-    fn finish(self, recorder: &mut Recorder) -> Result<Results, DeviceError> {
+    fn finish(self, recorder: &mut G::Recorder) -> Result<Results, DeviceError> {
         let program = &self.prepared.program;
         let outputs = program.outputs.iter().map(|&id| self.expose(id)).collect::<Result<Vec<_>, _>>()?;
         let mut variables =
@@ -200,7 +200,7 @@ impl<'p> Frame<'p> {
                 *variable = self.expose(update.value)?;
             }
         }
-        recorder.keep(self.values.into_iter().flatten());
+        recorder.keep(self.values.into_iter().flatten().collect());
         Ok(Results { outputs, variables })
     }
 }

@@ -4,27 +4,26 @@
 //! submissions in order, so the next run may record over the same arena at once. Only runs that are recorded at the same time, or one
 //! that waits for the device between its submissions, hold arenas of their own. All executables of a device share the arenas.
 
-use crate::pool::{Allocation, Pool, Use};
+use crate::gpu::{Gpu, Use};
+use crate::pool::{Allocation, Pool};
 use crate::sync::lock;
 use hadal_device::{DeviceError, MemoryUse};
 use std::sync::{Arc, Mutex};
 
 /// The arenas of a device that no run holds.
-#[derive(Debug, Default)]
-pub(crate) struct Arenas {
-    free: Mutex<Vec<Allocation>>,
+pub struct Arenas<G: Gpu> {
+    free: Mutex<Vec<Allocation<G>>>,
 }
 
 /// An arena that one run holds.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    allocation: Option<Allocation>,
-    arenas: Arc<Arenas>,
+pub struct Lease<G: Gpu> {
+    allocation: Option<Allocation<G>>,
+    arenas: Arc<Arenas<G>>,
 }
 
-impl Arenas {
+impl<G: Gpu> Arenas<G> {
     /// An arena of at least `bytes` bytes: the smallest free one that fits, so that equal runs get the same arena again.
-    pub(crate) fn lease(self: &Arc<Self>, pool: &Arc<Pool>, bytes: u64) -> Result<Lease, DeviceError> {
+    pub fn lease(self: &Arc<Self>, pool: &Arc<Pool<G>>, bytes: u64) -> Result<Lease<G>, DeviceError> {
         let mut free = lock(&self.free);
         let fitting = (0..free.len())
             .filter(|&i| free[i].bytes() >= bytes)
@@ -43,20 +42,26 @@ impl Arenas {
     }
 
     /// Gives arenas that no run holds back to the pool.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         let free = std::mem::take(&mut *lock(&self.free));
         drop(free);
     }
 }
 
-impl Lease {
+impl<G: Gpu> Lease<G> {
     /// The memory; `None` only while the lease ends.
-    pub(crate) fn allocation(&self) -> Option<&Allocation> {
+    pub fn allocation(&self) -> Option<&Allocation<G>> {
         self.allocation.as_ref()
     }
 }
 
-impl Drop for Lease {
+impl<G: Gpu> Default for Arenas<G> {
+    fn default() -> Arenas<G> {
+        Arenas { free: Mutex::default() }
+    }
+}
+
+impl<G: Gpu> Drop for Lease<G> {
     fn drop(&mut self) {
         if let Some(allocation) = self.allocation.take() {
             lock(&self.arenas.free).push(allocation);

@@ -1,70 +1,76 @@
-//! A plan made concrete: kernels compiled, parameters uploaded, bind groups remembered.
+//! A plan made concrete: kernels compiled, parameters uploaded.
 
 use crate::context::Context;
-use crate::faults::Faults;
-use crate::pipeline::Pipeline;
+use crate::gpu::{Gpu, Use};
 use crate::plan::{Kernels, Part, Plan, extent};
-use crate::pool::{Allocation, Use};
-use crate::scope::check_now;
-use crate::sync::lock;
+use crate::pool::Allocation;
 use hadal_device::{Buffer, DeviceError};
 use hadal_graph::Bindings;
 use hadal_graph::program::{Program, Step, ValueId};
 use hadal_shaders::{Candidate, Launch, Source};
-use std::num::NonZeroU64;
-use std::sync::{Arc, Mutex};
-
-/// Bind groups that a dispatch remembers: enough for buffers that swap places from run to run.
-const REMEMBERED_BIND_GROUPS: usize = 4;
+use std::sync::Arc;
 
 /// Concrete steps.
-#[derive(Debug)]
-pub(crate) struct Instance {
+pub struct Instance<G: Gpu> {
     /// The dispatches of each step; none for control steps and empty domains.
-    pub(crate) steps: Vec<Vec<Dispatch>>,
+    pub(crate) steps: Vec<Vec<Dispatch<G>>>,
     /// For each step, the values that get buffers of their own before it runs.
     pub(crate) allocations: Vec<Vec<ValueId>>,
     /// Number of elements of each value.
     pub(crate) elements: Vec<usize>,
     /// Bytes of the arena.
     pub(crate) arena_bytes: u64,
-    uniforms: Option<Allocation>,
+    /// The parameters of all dispatches; `None` where there are none.
+    pub uniforms: Option<Allocation<G>>,
+}
+
+impl<G: Gpu> std::fmt::Debug for Instance<G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("steps", &self.steps.len()).finish_non_exhaustive()
+    }
 }
 
 /// One kernel launch with its sizes.
-#[derive(Debug)]
-pub(crate) struct Dispatch {
+pub struct Dispatch<G: Gpu> {
     /// The step's label.
-    pub(crate) op: Arc<str>,
+    pub op: Arc<str>,
     /// Name of the kernel.
-    pub(crate) variant: &'static str,
+    pub variant: &'static str,
     /// The compiled kernel.
-    pub(crate) pipeline: Arc<Pipeline>,
+    pub kernel: Arc<G::Kernel>,
     /// Workgroups in x and y.
-    pub(crate) groups: [u32; 2],
-    /// Whether the kernel may report a fault.
-    pub(crate) faults: bool,
+    pub groups: [u32; 2],
+    /// Whether the kernel may report a fault: then the word is its last binding.
+    pub faults: bool,
     /// What the step costs, in its first dispatch.
-    pub(crate) cost: Cost,
-    slots: Vec<Slot>,
-    parameters: (u64, u64),
-    bind_groups: Mutex<Vec<(Vec<u64>, wgpu::BindGroup)>>,
+    pub cost: Cost,
+    /// What each storage binding covers, in order.
+    pub slots: Vec<Slot>,
+    /// Offset and size in [`Instance::uniforms`] of the parameters, the binding after the slots.
+    pub parameters: (u64, u64),
+    /// For the interface to use.
+    pub bound: G::Bound,
 }
 
 /// What a profile says of a step.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cost {
-    pub(crate) location: Option<Arc<str>>,
-    pub(crate) bytes: u64,
-    pub(crate) flops: u64,
+pub struct Cost {
+    /// Where a person asked for it.
+    pub location: Option<Arc<str>>,
+    /// Bytes read and written.
+    pub bytes: u64,
+    /// Arithmetic operations.
+    pub flops: u64,
 }
 
 /// What one storage binding covers.
 #[derive(Clone, Copy, Debug)]
-struct Slot {
+pub struct Slot {
     home: Home,
-    offset: u64,
-    bytes: u64,
+    /// Offset in the memory.
+    pub offset: u64,
+    /// Bytes covered.
+    pub bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,18 +79,18 @@ enum Home {
     Value(ValueId),
 }
 
-impl Instance {
+impl<G: Gpu> Instance<G> {
     /// Makes the steps of `part` concrete for `bindings`; `forced` are the kernels of the only step.
     ///
     /// Errors: `Unsupported`, `Kernel`, `Dim`, `OutOfMemory`, `Lost`; `Argument` when these sizes reach outside a value, as a slice of a fixed
     /// axis to a symbolic length can.
     pub(crate) async fn build(
-        context: &Context,
+        context: &Context<G>,
         program: &Program,
         part: Part,
         bindings: &Bindings,
         forced: Option<&Candidate>,
-    ) -> Result<Instance, DeviceError> {
+    ) -> Result<Instance<G>, DeviceError> {
         if forced.is_none() {
             // A step that is tuned was checked with its program: alone, it reads what no step has written.
             program.validate_at(bindings).map_err(|error| DeviceError::Argument(error.to_string()))?;
@@ -93,7 +99,7 @@ impl Instance {
         let mut parameters = Vec::new();
         let mut steps = Vec::with_capacity(plan.steps.len());
         for (step, pieces) in part.steps(program).iter().zip(&plan.steps) {
-            let mut launches: Vec<Dispatch> = Vec::new();
+            let mut launches: Vec<Dispatch<G>> = Vec::new();
             for kernels in pieces.iter().flatten() {
                 for launch in &kernels.candidate.launches {
                     let slots = plan.slots(context, step, kernels, launch)?;
@@ -117,9 +123,9 @@ impl Instance {
 
 impl Plan {
     /// What the bindings of `launch` cover.
-    fn slots(
+    fn slots<G: Gpu>(
         &self,
-        context: &Context,
+        context: &Context<G>,
         step: &Step,
         kernels: &Kernels,
         launch: &Launch,
@@ -168,14 +174,14 @@ impl Plan {
 }
 
 /// The launch with its sizes; `None` if it has nothing to do. Appends its parameters to `parameters`.
-async fn dispatch(
-    context: &Context,
+async fn dispatch<G: Gpu>(
+    context: &Context<G>,
     step: &Step,
     launch: &Launch,
     slots: Vec<Slot>,
     bindings: &Bindings,
     parameters: &mut Vec<u8>,
-) -> Result<Option<Dispatch>, DeviceError> {
+) -> Result<Option<Dispatch<G>>, DeviceError> {
     let workgroups = extent(&launch.workgroups, bindings)?;
     if workgroups == 0 {
         return Ok(None);
@@ -194,17 +200,17 @@ async fn dispatch(
         parameters.extend(context.faults.code(&step.label).to_le_bytes());
     }
     let bytes = (parameters.len() as u64 - offset).next_multiple_of(16).max(16);
-    parameters.resize((offset + bytes).next_multiple_of(context.uniform_alignment()) as usize, 0);
+    parameters.resize((offset + bytes).next_multiple_of(context.gpu.uniform_alignment()) as usize, 0);
     Ok(Some(Dispatch {
         op: step.label.as_str().into(),
         variant: launch.variant,
-        pipeline: context.pipelines.get(context, launch, &step.label).await?,
+        kernel: G::compile(context, launch, &step.label).await?,
         groups,
         faults: launch.faults,
         cost: Cost::default(),
         slots,
         parameters: (offset, bytes),
-        bind_groups: Mutex::default(),
+        bound: G::Bound::default(),
     }))
 }
 
@@ -215,78 +221,36 @@ fn fold(workgroups: u64, limit: u32) -> Option<[u32; 2]> {
     (rows <= u64::from(limit)).then_some([columns as u32, rows as u32])
 }
 
-fn upload(context: &Context, parameters: &[u8]) -> Result<Option<Allocation>, DeviceError> {
+fn upload<G: Gpu>(context: &Context<G>, parameters: &[u8]) -> Result<Option<Allocation<G>>, DeviceError> {
     if parameters.is_empty() {
         return Ok(None);
     }
     let uniforms = context.pool.allocate(Use::Uniform, parameters.len() as u64)?;
-    let (_, error) =
-        check_now(&context.device, || context.queue.write_buffer(uniforms.buffer(), 0, parameters));
-    match error {
-        Some(error) => Err(context.failure("kernel parameters", error)),
-        None => Ok(Some(uniforms)),
-    }
+    G::write_parameters(context, &uniforms, parameters)?;
+    Ok(Some(uniforms))
 }
 
-impl Dispatch {
-    /// The bind group for these buffers: a remembered one if they were bound before.
+impl<G: Gpu> Dispatch<G> {
+    /// The memory behind each slot.
     ///
-    /// Errors: `Argument` when a buffer is of another device or missing; `Kernel`, `OutOfMemory`, `Lost`.
-    pub(crate) fn bind(
+    /// Errors: `Argument` when a buffer is of another device or missing.
+    pub(crate) fn memory<'a>(
         &self,
-        context: &Context,
-        instance: &Instance,
-        arena: Option<&Allocation>,
-        values: &[Option<Buffer>],
-    ) -> Result<wgpu::BindGroup, DeviceError> {
+        context: &Context<G>,
+        arena: Option<&'a Allocation<G>>,
+        values: &'a [Option<Buffer>],
+    ) -> Result<Vec<&'a Allocation<G>>, DeviceError> {
         let missing =
             || DeviceError::Argument(format!("`{}` reads a value that no step has written", self.op));
-        let mut bound = Vec::with_capacity(self.slots.len());
-        for slot in &self.slots {
-            bound.push(match slot.home {
+        let slots = self.slots.iter().map(|slot| {
+            Ok(match slot.home {
                 Home::Arena => arena.ok_or_else(missing)?,
                 Home::Value(id) => {
                     &context.memory(values[id.index()].as_ref().ok_or_else(missing)?)?.allocation
                 }
-            });
-        }
-        let key: Vec<u64> = bound.iter().map(|allocation| allocation.id()).collect();
-        let mut bind_groups = lock(&self.bind_groups);
-        if let Some(position) = bind_groups.iter().position(|(known, _)| *known == key) {
-            bind_groups[..=position].rotate_right(1);
-            return Ok(bind_groups[0].1.clone());
-        }
-        let cover = |buffer, offset, bytes| {
-            wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                buffer,
-                offset,
-                size: NonZeroU64::new(bytes),
             })
-        };
-        let uniforms = instance.uniforms.as_ref().ok_or_else(missing)?;
-        let mut resources: Vec<wgpu::BindingResource<'_>> = bound
-            .iter()
-            .zip(&self.slots)
-            .map(|(memory, slot)| cover(memory.buffer(), slot.offset, slot.bytes))
-            .collect();
-        resources.push(cover(uniforms.buffer(), self.parameters.0, self.parameters.1));
-        if self.faults {
-            resources.push(cover(&context.faults.word, 0, Faults::BYTES));
-        }
-        let entries: Vec<wgpu::BindGroupEntry<'_>> = (0u32..)
-            .zip(resources)
-            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
-            .collect();
-        let descriptor =
-            wgpu::BindGroupDescriptor { label: None, layout: &self.pipeline.layout, entries: &entries };
-        let (bind_group, error) =
-            check_now(&context.device, || context.device.create_bind_group(&descriptor));
-        if let Some(error) = error {
-            return Err(context.failure(&self.op, error));
-        }
-        bind_groups.truncate(REMEMBERED_BIND_GROUPS - 1);
-        bind_groups.insert(0, (key, bind_group.clone()));
-        Ok(bind_group)
+        });
+        slots.collect()
     }
 }
 

@@ -1,14 +1,12 @@
 //! Tuning: hot steps run each of their kernels on scratch copies, and the fastest that agrees with the reference serves the shape class.
 
-use crate::clock::Clock;
 use crate::context::Context;
 use crate::frame;
+use crate::gpu::{Gpu, Recorder};
 use crate::instance::Instance;
 use crate::plan::Part;
 use crate::prepared::{Prepared, Uploads};
-use crate::record::Recorder;
-use crate::transfer;
-use hadal_device::{Buffer, DeviceError, DeviceFuture, StepTime, Tuner, Verdict, Weights};
+use hadal_device::{Buffer, DeviceError, DeviceFuture, StepClock, StepTime, Tuner, Verdict, Weights};
 use hadal_graph::program::split::{Sample, sample};
 use hadal_graph::program::{Archetype, Program, Role, Step, Value, ValueId};
 use hadal_graph::reference::interpret_program;
@@ -30,8 +28,8 @@ const MAX_ELEMENTS: usize = 1 << 26;
 /// Tunes what is not tuned yet of the hot steps of `part`. Does nothing where the device was opened without tuning.
 ///
 /// Errors: `Mismatch` when no kernel of a step agrees with the reference; `Lost`.
-pub(crate) async fn tune(
-    context: &Arc<Context>,
+pub(crate) async fn tune<G: Gpu>(
+    context: &Arc<Context<G>>,
     program: &Program,
     part: Part,
     bindings: &Bindings,
@@ -65,7 +63,12 @@ pub(crate) async fn tune(
 }
 
 /// The position of the tuned kernel for `step` among `candidates`: the first where nothing is tuned.
-pub(crate) fn chosen(context: &Context, step: &Step, bindings: &Bindings, candidates: &[Candidate]) -> usize {
+pub(crate) fn chosen<G: Gpu>(
+    context: &Context<G>,
+    step: &Step,
+    bindings: &Bindings,
+    candidates: &[Candidate],
+) -> usize {
     let Some(tuner) = context.tuner.as_ref().filter(|_| is_hot(step)) else { return 0 };
     let chosen = tuner.chosen(&key(context, step, bindings, candidates));
     chosen.and_then(|name| candidates.iter().position(|c| c.variant == name)).unwrap_or(0)
@@ -76,7 +79,12 @@ fn is_hot(step: &Step) -> bool {
 }
 
 /// The device and the shape class: the texts of the kernels, and of each of their sizes its magnitude and whether it is a multiple of 64.
-fn key(context: &Context, step: &Step, bindings: &Bindings, candidates: &[Candidate]) -> String {
+pub fn key<G: Gpu>(
+    context: &Context<G>,
+    step: &Step,
+    bindings: &Bindings,
+    candidates: &[Candidate],
+) -> String {
     let mut hasher = DefaultHasher::new();
     for launch in candidates.iter().flat_map(|c| &c.launches) {
         launch.source.hash(&mut hasher);
@@ -87,9 +95,9 @@ fn key(context: &Context, step: &Step, bindings: &Bindings, candidates: &[Candid
     format!("{} on {}, class {:016x}", step.label, context.name(), hasher.finish())
 }
 
-/// The position of the best of `candidates`.
-async fn choose(
-    trial: &Trial,
+/// The position of the best of `candidates`. Errors: `Mismatch` when none agrees with the reference; `Lost`.
+pub async fn choose<G: Gpu>(
+    trial: &Trial<G>,
     tuner: &Tuner,
     key: &str,
     candidates: &[Candidate],
@@ -103,8 +111,8 @@ async fn choose(
 }
 
 /// A step alone in a program, with data and expected results.
-struct Trial {
-    prepared: Prepared,
+pub struct Trial<G: Gpu> {
+    prepared: Prepared<G>,
     bindings: Bindings,
     /// What the step reads, but for frozen values, and what its results hold before.
     given: Vec<(ValueId, HostTensor)>,
@@ -112,14 +120,14 @@ struct Trial {
     expected: Vec<(Sample, Vec<HostTensor>)>,
 }
 
-impl Trial {
-    /// `None` where the reference cannot judge the step.
-    async fn new(
-        context: &Arc<Context>,
+impl<G: Gpu> Trial<G> {
+    /// `None` where the reference cannot judge the step. Errors: those of preparing and running it.
+    pub async fn new(
+        context: &Arc<Context<G>>,
         program: &Program,
         step: &Step,
         bindings: &Bindings,
-    ) -> Result<Option<Trial>, DeviceError> {
+    ) -> Result<Option<Trial<G>>, DeviceError> {
         let Ok(samples) = sample(program, step, bindings, SAMPLE_TILE) else { return Ok(None) };
         let mut leaves = BTreeMap::new();
         let mut elements = 0usize;
@@ -163,7 +171,7 @@ impl Trial {
     }
 
     /// The kernels that the step alone can run.
-    fn candidates(&self) -> Vec<Candidate> {
+    pub fn candidates(&self) -> Vec<Candidate> {
         let Prepared { context, program, .. } = &self.prepared;
         candidates(program, &program.steps[0], &self.bindings, &context.capabilities).unwrap_or_default()
     }
@@ -179,18 +187,14 @@ impl Trial {
         let mut values = Vec::with_capacity(self.given.len());
         for (id, tensor) in &self.given {
             let buffer = context.allocate(tensor.dtype(), tensor.elements(), false)?;
-            transfer::write(context, &buffer, tensor)?;
+            G::write(context, &buffer, tensor)?;
             values.push((*id, buffer));
         }
-        let mut recorder = Recorder::new(context.clone());
-        recorder.clock = timed.then(Clock::default);
+        let mut recorder = G::recorder(context, timed);
         let (instance, values) = (Arc::new(instance), values.into_iter());
         let results =
             frame::run_with(&self.prepared, instance, &self.bindings, values, &mut recorder).await?;
-        let times = match recorder.clock.take() {
-            Some(clock) => clock.read(context, &mut recorder).await?,
-            None => Vec::new(),
-        };
+        let times = if timed { recorder.times().await? } else { Vec::new() };
         recorder.submit()?;
         Ok((results.outputs, times))
     }
@@ -199,7 +203,7 @@ impl Trial {
         let Prepared { context, program, .. } = &self.prepared;
         let (outputs, _) = self.run(candidate, false).await?;
         for (number, buffer) in outputs.iter().take(program.steps[0].writes.len()).enumerate() {
-            let bytes = transfer::read(context, buffer).await?;
+            let bytes = G::read(context, buffer).await?;
             let shape = [buffer.elements()];
             let bytes = hadal_graph::Bytes::new(bytes);
             let actual = HostTensor::from_bytes(buffer.dtype(), shape, bytes)
@@ -223,8 +227,7 @@ impl Trial {
 
     /// Nanoseconds of the fastest of some runs.
     async fn measure(&self, candidate: &Candidate) -> Result<u64, DeviceError> {
-        let context = &self.prepared.context;
-        let timestamps = context.features.contains(wgpu::Features::TIMESTAMP_QUERY);
+        let timestamps = self.prepared.context.gpu.clock() == Some(StepClock::Device);
         let mut fastest = u64::MAX;
         for _ in 0..TIMED_RUNS {
             let time = if timestamps {
@@ -239,10 +242,10 @@ impl Trial {
 
     #[cfg(not(target_arch = "wasm32"))]
     async fn wall_clock(&self, candidate: &Candidate) -> Result<u64, DeviceError> {
-        transfer::synchronize(&self.prepared.context).await?;
+        G::synchronize(&self.prepared.context).await?;
         let start = std::time::Instant::now();
         self.run(candidate, false).await?;
-        transfer::synchronize(&self.prepared.context).await?;
+        G::synchronize(&self.prepared.context).await?;
         Ok(start.elapsed().as_nanos() as u64)
     }
 
@@ -354,6 +357,3 @@ fn disagreement(dtype: DType, actual: &[f64], expected: &[f64], exact: bool) -> 
     let largest = differences.fold(0f64, f64::max);
     (largest > tolerance).then_some(largest)
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,11 +2,10 @@
 
 use crate::context::Context;
 use crate::frame;
+use crate::gpu::{Gpu, Recorder};
 use crate::instance::Instance;
 use crate::plan::{Part, extent};
-use crate::record::Recorder;
 use crate::sync::lock;
-use crate::transfer;
 use crate::tune;
 use hadal_device::{Buffer, DeviceError, DeviceFuture, Weights};
 use hadal_graph::program::{Archetype, Kernel, Program, Role, Step, ValueId};
@@ -18,9 +17,8 @@ use std::sync::{Arc, Mutex};
 const REMEMBERED_INSTANCES: usize = 64;
 
 /// A program that can run.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    pub(crate) context: Arc<Context>,
+pub(crate) struct Prepared<G: Gpu> {
+    pub(crate) context: Arc<Context<G>>,
     pub(crate) program: Arc<Program>,
     /// Parameters and constants as kernels read them, and results of `once` steps that runs need.
     pub(crate) frozen: BTreeMap<ValueId, Buffer>,
@@ -28,31 +26,30 @@ pub(crate) struct Prepared {
     pub(crate) exposed: BTreeMap<ValueId, Buffer>,
     /// Inputs and variables whose memory a step overwrites.
     pub(crate) overwritten: Vec<ValueId>,
-    once_children: Vec<Option<Children>>,
-    run_children: Vec<Option<Children>>,
-    instances: Mutex<Vec<(Bindings, Arc<Instance>)>>,
+    once_children: Vec<Option<Children<G>>>,
+    run_children: Vec<Option<Children<G>>>,
+    instances: Mutex<Vec<(Bindings, Arc<Instance<G>>)>>,
 }
 
 /// The prepared sub-programs of a control step.
-#[derive(Debug)]
-pub(crate) enum Children {
-    Loop { condition: Prepared, body: Prepared },
-    Branch { then: Prepared, otherwise: Prepared },
+pub(crate) enum Children<G: Gpu> {
+    Loop { condition: Prepared<G>, body: Prepared<G> },
+    Branch { then: Prepared<G>, otherwise: Prepared<G> },
 }
 
 /// Frozen tensors that were uploaded for the program or one that surrounds it, by name and whether they are packed.
 pub(crate) type Uploads = HashMap<(String, bool), Buffer>;
 
-impl Prepared {
+impl<G: Gpu> Prepared<G> {
     /// Makes `program` ready. Boxed, since programs nest.
     ///
     /// Errors: `Argument` when `weights` lack a parameter or have it in another dtype or size; those of compiling and running kernels.
     pub(crate) fn new<'a>(
-        context: Arc<Context>,
+        context: Arc<Context<G>>,
         program: Arc<Program>,
         weights: &'a Weights,
         uploads: &'a mut Uploads,
-    ) -> DeviceFuture<'a, Prepared> {
+    ) -> DeviceFuture<'a, Prepared<G>> {
         Box::pin(async move {
             let prepared = Prepared::assemble(context, program, weights, uploads).await?;
             if is_static(&prepared.program) {
@@ -64,11 +61,11 @@ impl Prepared {
 
     /// Like [`Prepared::new`], but no kernel of a run is compiled yet.
     pub(crate) fn assemble<'a>(
-        context: Arc<Context>,
+        context: Arc<Context<G>>,
         program: Arc<Program>,
         weights: &'a Weights,
         uploads: &'a mut Uploads,
-    ) -> DeviceFuture<'a, Prepared> {
+    ) -> DeviceFuture<'a, Prepared<G>> {
         Box::pin(async move {
             let mut once_children = Vec::with_capacity(program.once.len());
             for step in &program.once {
@@ -95,7 +92,7 @@ impl Prepared {
     }
 
     /// The concrete steps for `bindings`: remembered ones if they were built before.
-    pub(crate) async fn instance(&self, bindings: &Bindings) -> Result<Arc<Instance>, DeviceError> {
+    pub(crate) async fn instance(&self, bindings: &Bindings) -> Result<Arc<Instance<G>>, DeviceError> {
         {
             let mut instances = lock(&self.instances);
             if let Some(position) = instances.iter().position(|(known, _)| known == bindings) {
@@ -113,7 +110,7 @@ impl Prepared {
     }
 
     /// The sub-programs of step `index`.
-    pub(crate) fn children(&self, part: Part, index: usize) -> Option<&Children> {
+    pub(crate) fn children(&self, part: Part, index: usize) -> Option<&Children<G>> {
         let children = match part {
             Part::Once => &self.once_children,
             Part::Run => &self.run_children,
@@ -240,7 +237,7 @@ impl Prepared {
         if self.program.once.is_empty() {
             return Ok(());
         }
-        let mut recorder = Recorder::new(self.context.clone());
+        let mut recorder = G::recorder(&self.context, false);
         let values = frame::run_once(self, &mut recorder).await?;
         let program = self.program.clone();
         let needed: Vec<ValueId> = program
@@ -259,13 +256,13 @@ impl Prepared {
                 self.frozen.insert(id, buffer);
             }
         }
-        recorder.keep(before.into_values());
-        recorder.submit().map(|_| ())
+        recorder.keep(before.into_values().collect());
+        recorder.submit()
     }
 }
 
-impl Children {
-    fn both(&self) -> [&Prepared; 2] {
+impl<G: Gpu> Children<G> {
+    fn both(&self) -> [&Prepared<G>; 2] {
         match self {
             Children::Loop { condition, body } => [condition, body],
             Children::Branch { then, otherwise } => [then, otherwise],
@@ -273,12 +270,12 @@ impl Children {
     }
 }
 
-async fn prepare_children(
-    context: &Arc<Context>,
+async fn prepare_children<G: Gpu>(
+    context: &Arc<Context<G>>,
     step: &Step,
     weights: &Weights,
     uploads: &mut Uploads,
-) -> Result<Option<Children>, DeviceError> {
+) -> Result<Option<Children<G>>, DeviceError> {
     let (first, second) = match &step.kernel {
         Kernel::Loop(control) => (&control.condition, &control.body),
         Kernel::Branch(control) => (&control.then, &control.otherwise),
@@ -292,9 +289,9 @@ async fn prepare_children(
     }))
 }
 
-fn upload(context: &Context, tensor: &HostTensor, packed: bool) -> Result<Buffer, DeviceError> {
+fn upload<G: Gpu>(context: &Context<G>, tensor: &HostTensor, packed: bool) -> Result<Buffer, DeviceError> {
     let buffer = context.allocate(tensor.dtype(), tensor.elements(), packed)?;
-    transfer::write(context, &buffer, tensor)?;
+    G::write(context, &buffer, tensor)?;
     Ok(buffer)
 }
 

@@ -4,26 +4,19 @@ use crate::sync::lock;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The word and the meaning of its values.
-#[derive(Debug)]
-pub(crate) struct Faults {
-    /// Zero, or the largest code that a kernel reported since the word was cleared.
-    pub(crate) word: wgpu::Buffer,
+/// The meaning of the word's values: zero, or the largest code that a kernel reported since the word was cleared.
+#[derive(Debug, Default)]
+pub struct Faults {
     ops: Mutex<Vec<String>>,
     possible: AtomicBool,
 }
 
 impl Faults {
-    /// Bytes of the buffer.
-    pub(crate) const BYTES: u64 = 16;
-
-    /// `word` holds zeros.
-    pub(crate) fn new(word: wgpu::Buffer) -> Faults {
-        Faults { word, ops: Mutex::default(), possible: AtomicBool::new(false) }
-    }
+    /// Bytes of the word's memory.
+    pub const BYTES: u64 = 16;
 
     /// The code with which kernels of `op` report.
-    pub(crate) fn code(&self, op: &str) -> u32 {
+    pub fn code(&self, op: &str) -> u32 {
         let mut ops = lock(&self.ops);
         let index = ops.iter().position(|known| known == op).unwrap_or_else(|| {
             ops.push(op.to_string());
@@ -33,17 +26,17 @@ impl Faults {
     }
 
     /// The op that reports with `code`, if any does.
-    pub(crate) fn op(&self, code: u32) -> Option<String> {
+    pub fn op(&self, code: u32) -> Option<String> {
         lock(&self.ops).get((code as usize).checked_sub(1)?).cloned()
     }
 
     /// Says that work which may report was submitted.
-    pub(crate) fn expect(&self) {
+    pub fn expect(&self) {
         self.possible.store(true, Ordering::Release);
     }
 
     /// Whether such work was submitted since the last call: then the word must be read and cleared.
-    pub(crate) fn take_expected(&self) -> bool {
+    pub fn take_expected(&self) -> bool {
         self.possible.swap(false, Ordering::AcqRel)
     }
 }

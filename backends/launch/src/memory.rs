@@ -1,5 +1,6 @@
-//! What lies behind a [`hadal_device::Buffer`] of this backend.
+//! What lies behind a [`hadal_device::Buffer`] of a GPU.
 
+use crate::gpu::Gpu;
 use crate::pool::Allocation;
 use hadal_device::{Buffer, Storage};
 use hadal_graph::DType;
@@ -7,15 +8,14 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// Device memory and how the elements lie in it.
-#[derive(Debug)]
-pub(crate) struct Memory {
+pub struct Memory<G: Gpu> {
     /// The memory.
-    pub(crate) allocation: Allocation,
+    pub allocation: Allocation<G>,
     /// Whether small elements are packed as in frozen parameters (see [`hadal_shaders::Storage`]).
-    pub(crate) packed: bool,
+    pub packed: bool,
 }
 
-impl Storage for Memory {
+impl<G: Gpu> Storage for Memory<G> {
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -25,9 +25,9 @@ impl Storage for Memory {
     }
 }
 
-impl Memory {
+impl<G: Gpu> Memory<G> {
     /// A buffer of `elements` elements over this memory.
-    pub(crate) fn into_buffer(self, dtype: DType, elements: usize) -> Buffer {
+    pub fn into_buffer(self, dtype: DType, elements: usize) -> Buffer {
         Buffer::new(dtype, elements, Arc::new(self))
     }
 }

@@ -1,8 +1,14 @@
-use super::*;
+//! The tuner on wgpu: planted faults are rejected, and what was tuned serves its class of shapes.
+
 use crate::{Features, Options, WgpuBackend};
-use hadal_device::{Arguments, Backend};
-use hadal_graph::program::{Body, Contract, IndexMap, Instr, Kernel, Operand, PointwiseProgram, Store};
-use hadal_graph::{Dim, Shape, Symbol};
+use hadal_device::{Arguments, Backend, DeviceError, Tuner, Weights};
+use hadal_graph::program::{
+    Body, Contract, IndexMap, Instr, Kernel, Operand, PointwiseProgram, Program, Role, Step, Store, Value,
+};
+use hadal_graph::{Bindings, DType, Dim, HostTensor, Shape, Symbol};
+use hadal_launch::tune::{Trial, choose, key};
+use hadal_shaders::{Candidate, candidates};
+use std::sync::Arc;
 
 /// `C[m, n] = A[m, k] · B[k, n]`, `B` frozen.
 fn matmul() -> Program {

@@ -1,6 +1,7 @@
 //! The plan of a list of steps for one set of sizes: which kernels run, and where everything lies. Nothing is compiled yet.
 
 use crate::context::Context;
+use crate::gpu::Gpu;
 use crate::layout::element_bytes;
 use crate::tune;
 use hadal_device::{DeviceError, PlanStep};
@@ -83,8 +84,8 @@ enum Tenant {
 
 impl Plan {
     /// Plans the steps of `part` for `bindings`; `forced` are the kernels of the only step. Errors: `Unsupported`, `Kernel`, `Dim`.
-    pub(crate) fn new(
-        context: &Context,
+    pub(crate) fn new<G: Gpu>(
+        context: &Context<G>,
         program: &Program,
         part: Part,
         bindings: &Bindings,
@@ -222,8 +223,8 @@ impl Plan {
 }
 
 /// The kernels for one step; `None` for control steps. Values that its pieces need are added to `program`.
-fn choose(
-    context: &Context,
+fn choose<G: Gpu>(
+    context: &Context<G>,
     program: &mut Cow<'_, Program>,
     step: &Step,
     bindings: &Bindings,
@@ -246,7 +247,7 @@ fn choose(
         let candidates =
             candidates(program, &step, bindings, &context.capabilities).map_err(|error| match error {
                 ShaderError::DType { op, dtype } => {
-                    DeviceError::Unsupported { backend: "wgpu".into(), op, dtype }
+                    DeviceError::Unsupported { backend: context.info.backend.clone(), op, dtype }
                 }
                 ShaderError::Dim(error) => error.into(),
                 other => kernel_error(other.to_string()),
@@ -267,7 +268,12 @@ fn choose(
 }
 
 /// The pieces of a step that stay within the bindings of the device.
-fn cut(context: &Context, program: &Program, step: &Step, bindings: &Bindings) -> Result<Pieces, SplitError> {
+fn cut<G: Gpu>(
+    context: &Context<G>,
+    program: &Program,
+    step: &Step,
+    bindings: &Bindings,
+) -> Result<Pieces, SplitError> {
     let element_bits = |program: &Program, id: ValueId| {
         let value = &program.values[id];
         let stored = context.stored(&value.name, value.dtype, is_packed(program, id));

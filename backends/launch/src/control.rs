@@ -4,18 +4,18 @@
 //! and the first condition.
 
 use crate::frame::{self, Frame};
+use crate::gpu::{Gpu, Recorder};
 use crate::plan::Part;
 use crate::prepared::{Children, Prepared};
-use crate::record::Recorder;
 use hadal_device::{Arguments, Buffer, DeviceError, DeviceFuture, Results};
 use hadal_graph::program::Step;
 
 /// Runs the control step `index` of `frame`.
-pub(crate) async fn run(
-    frame: &mut Frame<'_>,
+pub(crate) async fn run<G: Gpu>(
+    frame: &mut Frame<'_, G>,
     part: Part,
     index: usize,
-    recorder: &mut Recorder,
+    recorder: &mut G::Recorder,
 ) -> Result<(), DeviceError> {
     let prepared = frame.prepared;
     let step = &part.steps(&prepared.program)[index];
@@ -42,12 +42,12 @@ pub(crate) async fn run(
     store(frame, step, written)
 }
 
-async fn run_loop(
-    frame: &Frame<'_>,
-    condition: &Prepared,
-    body: &Prepared,
+async fn run_loop<G: Gpu>(
+    frame: &Frame<'_, G>,
+    condition: &Prepared<G>,
+    body: &Prepared<G>,
     mut state: Vec<Buffer>,
-    recorder: &mut Recorder,
+    recorder: &mut G::Recorder,
 ) -> Result<Vec<Buffer>, DeviceError> {
     loop {
         let bindings = frame.bindings.clone();
@@ -69,21 +69,25 @@ async fn run_loop(
 }
 
 /// Boxed, since programs nest.
-fn run_child<'a>(
-    prepared: &'a Prepared,
+fn run_child<'a, G: Gpu>(
+    prepared: &'a Prepared<G>,
     arguments: Arguments,
-    recorder: &'a mut Recorder,
+    recorder: &'a mut G::Recorder,
 ) -> DeviceFuture<'a, Results> {
     Box::pin(frame::run(prepared, arguments, recorder))
 }
 
 /// Submits what was recorded and reads one boolean.
-async fn read_flag(frame: &Frame<'_>, flag: &Buffer, recorder: &mut Recorder) -> Result<bool, DeviceError> {
+async fn read_flag<G: Gpu>(
+    frame: &Frame<'_, G>,
+    flag: &Buffer,
+    recorder: &mut G::Recorder,
+) -> Result<bool, DeviceError> {
     let memory = frame.prepared.context.memory(flag)?;
-    recorder.read_back(memory.allocation.buffer(), 0, 4, |word| word.iter().any(|&byte| byte != 0)).await
+    recorder.read_flag(&memory.allocation).await
 }
 
-fn store(frame: &mut Frame<'_>, step: &Step, written: Vec<Buffer>) -> Result<(), DeviceError> {
+fn store<G: Gpu>(frame: &mut Frame<'_, G>, step: &Step, written: Vec<Buffer>) -> Result<(), DeviceError> {
     if written.len() != step.writes.len() {
         return Err(DeviceError::Argument(format!(
             "`{}` writes {} values, but its programs give {}",

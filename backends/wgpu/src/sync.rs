@@ -1,8 +1,0 @@
-//! Locks whose data stays usable after a panic elsewhere: every critical section of this crate leaves its data consistent.
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Locks `mutex`.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
