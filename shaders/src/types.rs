@@ -94,7 +94,8 @@ pub(crate) fn literal(value: Scalar, dtype: DType) -> String {
 fn float_literal(value: f32) -> String {
     if value == 0.0 && value.is_sign_positive() {
         "0.0".into()
-    } else if !value.is_normal() {
+    } else if !value.is_normal() || value.abs() == f32::MAX {
+        // The shortest digits of the largest number stand for one beyond it, which Chromium's compiler refuses.
         format!("float_from_bits({}u)", value.to_bits())
     } else if value < 0.0 {
         format!("({value:?}f)")
@@ -122,5 +123,16 @@ pub(crate) fn from_storage(raw: &str, dtype: DType, storage: Storage, address: &
         (_, DType::Bool) => format!("({raw} != 0i)"),
         (Storage::F16, _) => format!("f32({raw})"),
         _ => raw.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_number_is_not_written_in_digits() {
+        assert_eq!(literal(Scalar::Float(-f64::from(f32::MAX)), DType::F32), "float_from_bits(4286578687u)");
+        assert_eq!(literal(Scalar::Float(-1.5), DType::F32), "(-1.5f)");
     }
 }
