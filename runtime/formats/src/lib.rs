@@ -41,5 +41,5 @@ pub mod safetensors;
 
 pub use error::FormatError;
 pub use imported::Imported;
-pub use load::{Loaded, load, load_bytes};
+pub use load::{Loaded, load, load_bytes, load_named};
 pub use safetensors::SafeTensors;

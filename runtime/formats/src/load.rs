@@ -24,7 +24,12 @@ pub fn load(path: impl AsRef<Path>) -> Result<Loaded, FormatError> {
 
 /// Reads a file that is in memory. Errors: as [`load`].
 pub fn load_bytes(bytes: Bytes) -> Result<Loaded, FormatError> {
-    named(bytes, "the data in memory".into(), None)
+    load_named(bytes, "the data in memory")
+}
+
+/// Reads a file that is in memory and that messages call `name`. Errors: as [`load`].
+pub fn load_named(bytes: Bytes, name: &str) -> Result<Loaded, FormatError> {
+    named(bytes, name.into(), None)
 }
 
 fn named(bytes: Bytes, name: String, folder: Option<&Path>) -> Result<Loaded, FormatError> {
