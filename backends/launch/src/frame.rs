@@ -9,7 +9,7 @@ use crate::prepared::Prepared;
 use crate::tune;
 use hadal_device::{Arguments, Buffer, DeviceError, LiveTensor, MaybeSend, Results};
 use hadal_graph::Bindings;
-use hadal_graph::program::{Archetype, Role, ValueId};
+use hadal_graph::program::{Archetype, Role, Step, ValueId};
 use std::sync::Arc;
 
 /// An execution under way.
@@ -50,12 +50,15 @@ pub(crate) async fn run_with<G: Gpu>(
     let sizes = instance.clone();
     let named = |error: DeviceError| error.naming(LiveTensor::of_run(&prepared.program, &sizes.elements));
     let mut frame = Frame::new(prepared, Part::Run, instance, bindings).map_err(named)?;
+    let mut given = Vec::new();
     for (id, buffer) in values {
         frame.values[id.index()] = Some(buffer);
+        given.push(id);
     }
     for &id in &prepared.overwritten {
         frame.make_unique(id, recorder)?;
     }
+    frame.separate(&given, recorder)?;
     frame.record(recorder).await.map_err(named)?;
     frame.finish(recorder)
 }
@@ -135,6 +138,34 @@ impl<'p, G: Gpu> Frame<'p, G> {
         if buffer.is_unique() {
             return Ok(());
         }
+        self.copy(id, recorder)
+    }
+
+    /// Gives memory of its own to each of `given` that shares it with another one which some step binds, too: WebGPU refuses two writable
+    /// bindings of one range, and whatever might lie in an arena is bound writable. Two variables with one initial value are such a pair.
+    fn separate(&mut self, given: &[ValueId], recorder: &mut G::Recorder) -> Result<(), DeviceError> {
+        let program = self.prepared.program.clone();
+        let steps = self.part.steps(&program);
+        let touches = |step: &Step, id: ValueId| {
+            step.reads.iter().chain(&step.writes).any(|&other| program.storage(other) == id)
+        };
+        for (i, &id) in given.iter().enumerate() {
+            let Some(buffer) = self.values[id.index()].clone() else { continue };
+            let same = |&&other: &&ValueId| {
+                self.values[other.index()].as_ref().is_some_and(|earlier| earlier.is_same(&buffer))
+            };
+            let together =
+                |&other: &ValueId| steps.iter().any(|step| touches(step, id) && touches(step, other));
+            if given[..i].iter().filter(same).any(together) {
+                self.copy(id, recorder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a copy in the place of a value's buffer.
+    fn copy(&mut self, id: ValueId, recorder: &mut G::Recorder) -> Result<(), DeviceError> {
+        let Some(buffer) = &self.values[id.index()] else { return Ok(()) };
         let context = &self.prepared.context;
         let copy = context.allocate(buffer.dtype(), buffer.elements(), false)?;
         let (from, to) = (context.memory(buffer)?, context.memory(&copy)?);
