@@ -28,7 +28,7 @@ fn crates(package: &str) -> Vec<String> {
 /// The browser compiles WGSL itself. (`naga-types` is a crate of definitions that wgpu's own types need.)
 #[test]
 fn no_shader_compiler_is_in_the_browser() {
-    for package in ["hadal", "hadal-browser-smoke"] {
+    for package in ["hadal", "hadal-web"] {
         let crates = crates(package);
         for needed in ["wgpu", "hadal-wgpu", "hadal-cpu"] {
             assert!(crates.iter().any(|name| name == needed), "{package} lacks {needed}: {crates:?}");

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `cargo xtask demo [QUESTION]` | builds the release binary, fetches the model, runs `hadal demo` |
 //! | `cargo xtask test [SUITE…]` | installs what the tests need, runs every suite (or the named ones), prints how long each took |
-//! | `cargo xtask browser` | runs the smoke test in a headless Chromium |
+//! | `cargo xtask browser [TEST…]` | runs the tests of the npm package in a headless Chromium |
+//! | `cargo xtask web` | builds the npm package into `target/web` |
 //! | `cargo xtask kernels` | compiles every kernel for NVIDIA's and AMD's cards and writes `docs/kernels.md` |
 //! | `cargo xtask suites` | names the suites |
 //!
@@ -25,13 +26,15 @@ mod models;
 mod process;
 mod suites;
 mod test;
+mod tools;
 mod wasm;
+mod web;
 mod workspace;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser | kernels | suites\n  hint: `cargo xtask suites` names the suites";
+const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser [TEST…] | web | kernels | suites\n  hint: `cargo xtask suites` names the suites";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {
@@ -47,7 +50,8 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
     match arguments.split_first().map(|(command, rest)| (command.as_str(), rest)) {
         Some(("demo", question)) => demo::run(question),
         Some(("test", names)) => test::run(names),
-        Some(("browser", [])) => browser::run(),
+        Some(("browser", names)) => browser::run(names),
+        Some(("web", [])) => web::run(),
         Some(("kernels", [])) => kernels::run(),
         Some(("suites", [])) => {
             for suite in suites::all() {

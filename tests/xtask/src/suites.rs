@@ -118,19 +118,15 @@ pub(crate) fn all() -> &'static [Suite] {
                 "examples in the documentation",
                 Cargo(&["test", "--quiet", "--workspace", "--features", FEATURES, "--doc"]),
             ),
-            suite(
-                "wasm",
-                "hadal and hadal-data compile for browsers",
-                Cargo(&["check", "-p", "hadal", "-p", "hadal-data", "--target", crate::wasm::TARGET]),
-            )
-            .needs(&[Wasm]),
+            suite("wasm", "hadal, hadal-data and hadal-web compile for browsers", Cargo(crate::wasm::BUILD))
+                .needs(&[Wasm]),
             suite(
                 "browser-parts",
                 "its graphs, and what it must not contain",
-                Tests(&["hadal-browser-smoke"]),
+                Tests(&["hadal-browser", "hadal-web"]),
             ),
-            suite("browser", "both backends in a headless Chromium", Cargo(&["xtask", "browser"]))
-                .needs(&[Wasm]),
+            suite("browser", "the npm package in a headless Chromium", Cargo(&["xtask", "browser"]))
+                .needs(&[Wasm, Models]),
         ]
     }
 }

@@ -1,0 +1,95 @@
+//! `cargo xtask web`: the npm package, built for size, as a folder and as a tarball in `target/web`, and the demo site around it.
+//!
+//! [`stage`] puts a package together around a compiled module; the browser tests use it with a module of their own that has more functions.
+
+use crate::process::cargo;
+use crate::tools::{self, succeed};
+use crate::{wasm, workspace};
+use anyhow::{Context, Result};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+/// What the module is called in the package.
+const NAME: &str = "hadal_web";
+
+/// Builds the package. Errors: a tool that is missing, a build that fails.
+pub(crate) fn run() -> Result<ExitCode> {
+    tools::ensure_node()?;
+    succeed(&mut cargo(&["build", "-p", "hadal-web", "--profile", "web", "--target", wasm::TARGET]))?;
+    let module = workspace::target().join(wasm::TARGET).join("web").join("hadal_web.wasm");
+    let folder = workspace::target().join("web").join("hadal");
+    stage(&module, &folder)?;
+    optimise(&folder.join("dist").join("wasm").join(format!("{NAME}_bg.wasm")))?;
+    let mut pack = Command::new("npm");
+    pack.args(["pack", "--silent", "--pack-destination"])
+        .arg(workspace::target().join("web"))
+        .current_dir(&folder);
+    succeed(&mut pack)?;
+    site(&folder)?;
+    let mut sizes = Command::new("node");
+    sizes.arg(workspace::root().join("web").join("sizes.mjs")).arg(&folder);
+    succeed(&mut sizes)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts the demo site together, with the package and those of its models that are there: `target/web/demo`, to be served as it is.
+fn site(package: &Path) -> Result<()> {
+    let folder = workspace::target().join("web").join("demo");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    }
+    copy(&workspace::root().join("web").join("demo"), &folder)?;
+    copy(package, &folder.join("hadal"))?;
+    for model in ["minilm", "minilm-int8", "magika"] {
+        let models = workspace::models().join(model);
+        if models.is_dir() {
+            copy(&models, &folder.join("models").join(model))?;
+        } else {
+            println!(
+                "the demo lacks {model}\n  hint: HADAL_HOME={} hadal pull {model}",
+                workspace::models().display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Puts the package with the module in `folder`, which is made anew. Errors: TypeScript's, and those of files.
+pub(crate) fn stage(module: &Path, folder: &Path) -> Result<()> {
+    let sources = workspace::root().join("web").join("package");
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    copy(&sources, folder)?;
+    let (typed, built) = (folder.join("src").join("wasm"), folder.join("dist").join("wasm"));
+    succeed(Command::new(tools::bindgen()?).arg(module).arg(&typed).arg(NAME))?;
+    let compiler = tools::npm(tools::TYPESCRIPT)?.join("lib").join("tsc.js");
+    succeed(Command::new("node").arg(compiler).arg("-p").arg(folder))?;
+    // What bindgen wrote belongs to the output, not to the sources.
+    std::fs::rename(&typed, &built).with_context(|| built.display().to_string())
+}
+
+/// Makes the module smaller by `wasm-opt`.
+fn optimise(module: &Path) -> Result<()> {
+    let program = tools::npm(tools::BINARYEN)?.join("bin").join("wasm-opt");
+    let smaller = module.with_extension("small");
+    // npm's `wasm-opt` is a script of node.
+    let mut command = Command::new("node");
+    command.arg(&program).args(["-Os", "--all-features"]).arg(module).arg("-o").arg(&smaller);
+    succeed(&mut command)?;
+    std::fs::rename(&smaller, module).with_context(|| module.display().to_string())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).with_context(|| to.display().to_string())?;
+    for entry in from.read_dir().with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), &target).with_context(|| target.display().to_string())?;
+        }
+    }
+    Ok(())
+}

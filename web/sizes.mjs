@@ -1,0 +1,22 @@
+// `node sizes.mjs PACKAGE`: bytes of the package's files, as they are and as a server sends them.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+
+const folder = join(process.argv[2], "dist");
+const files = readdirSync(folder, { recursive: true }).filter((name) => /\.(js|wasm)$/.test(name));
+const sum = { plain: 0, gzip: 0, brotli: 0 };
+console.log(`${"file".padEnd(28)} ${"bytes".padStart(10)} ${"gzip".padStart(10)} ${"brotli".padStart(10)}`);
+for (const name of files.sort()) {
+  const bytes = readFileSync(join(folder, name));
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 };
+  const row = { plain: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, brotli: brotliCompressSync(bytes, { params }).length };
+  for (const key of Object.keys(sum)) sum[key] += row[key];
+  print(name, row);
+}
+print("all", sum);
+
+function print(name, row) {
+  console.log([name.padEnd(28), ...Object.values(row).map((n) => String(n).padStart(10))].join(" "));
+}
