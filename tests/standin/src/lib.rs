@@ -20,7 +20,7 @@
 //! allocated when a context is destroyed. To the host it is the error code that a driver would give, at the next call that waits; the text is got with
 //! `hadal_standin_last_report`.
 //!
-//! **Use.** A test of kernels talks to a [`Machine`]: it loads PTX text, writes memory, launches, reads. A test of a host opens the library as [`place`] says, runs the host, and
+//! **Use.** A test of kernels talks to a [`Machine`]: it loads PTX text, writes memory, launches, reads. A test of a host opens the library with [`Loaded`] or as [`place`] says, runs the host, and
 //! asks the library's own functions what it saw: `hadal_standin_last_report`, `_findings`, `_live_allocations`, `_calls`, `_instructions`; `_fail(n, code)` makes the n-th call
 //! from now fail, `_clear` starts anew. Settings come from the environment, see [`Settings::from_environment`].
 //!
@@ -35,6 +35,7 @@ mod compile;
 mod driver;
 mod exec;
 mod hip;
+mod loaded;
 mod machine;
 mod memory;
 mod numeric;
@@ -43,6 +44,7 @@ mod ptx;
 mod report;
 
 pub use compile::CompileError;
+pub use loaded::Loaded;
 pub use machine::{LaunchError, LoadError, Machine, ModuleId, Settings};
 pub use ptx::ParseError;
 pub use report::{Finding, FindingKind};

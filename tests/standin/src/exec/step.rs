@@ -282,39 +282,55 @@ impl<'l> Context<'_, 'l> {
         }
         let (bytes, count) = (access.bytes, access.rows.len());
         let length = bytes * count;
-        let mut undefined = 0;
+        let mut undefined = [0; 64];
         for lane in lanes(mask) {
             let address = self.address(access.address, lane);
             let mut buffer = [0u8; 64];
             let touch = Touch { lane, pc, writes: false, order: access.order };
-            let found = self.load_lane(access.address.space, address, length, touch, &mut buffer[..length]);
-            let defined = found.map_err(|fault| (lane, fault))?;
-            undefined |= u32::from(!defined) << lane;
+            let found = self.load_lane(access.address.space, address, bytes, touch, &mut buffer[..length]);
+            let missing = found.map_err(|fault| (lane, fault))?;
             for (i, &row) in access.rows.iter().enumerate() {
+                undefined[i] |= u32::from(missing >> i & 1 == 1) << lane;
                 self.warp.rows[row][lane] = element(&buffer[i * bytes..], bytes, access.sign_to);
             }
         }
-        for &row in &access.rows {
+        for (&row, undefined) in access.rows.iter().zip(undefined) {
             self.define(row, mask, mask & !undefined);
         }
         Ok(())
     }
 
+    /// Which elements of `bytes` bytes are undefined: the first is the lowest bit.
     fn load_lane(
         &mut self,
         space: Space,
         address: u64,
-        length: usize,
+        bytes: usize,
         touch: Touch,
         buffer: &mut [u8],
-    ) -> Result<bool, Fault> {
+    ) -> Result<u64, Fault> {
+        let length = buffer.len();
         let region = self.resolve(touch.lane, space, address, length, length.next_power_of_two())?;
         if touch.order.strong {
             self.synchronise(region, address, touch.order.acquire | touch.order.strong, false);
         }
-        let defined = self.read(region, buffer)?;
+        let missing = match self.read(region, buffer) {
+            Ok(true) => 0,
+            Ok(false) => u64::MAX,
+            // A vector that begins in what was written may end behind it: those elements must not be used.
+            Err(fault) => self.undefined_tail(region, bytes, length / bytes).ok_or(fault)?,
+        };
         self.note(region, length, touch, false)?;
-        Ok(defined)
+        Ok(missing)
+    }
+
+    /// Which elements of a vector in global memory are undefined; `None` if the first one is.
+    fn undefined_tail(&self, region: Region, bytes: usize, count: usize) -> Option<u64> {
+        let Region::Global(index, at) = region else { return None };
+        let defined = &self.launch.memory.at(index).defined;
+        let missing = (0..count).filter(|i| defined.first_missing(at + i * bytes, bytes).is_some());
+        let missing = missing.fold(0u64, |all, i| all | 1 << i);
+        (missing & 1 == 0).then_some(missing)
     }
 
     /// Parameters are the same for all lanes, mostly at the same address.
@@ -355,9 +371,26 @@ impl<'l> Context<'_, 'l> {
             let known = defined >> lane & 1 == 1;
             let stored = self.store_lane(access.address.space, address, &buffer[..length], touch, known);
             stored.map_err(|fault| (lane, fault))?;
+            if !known && count > 1 {
+                self.define_elements(access, lane, &buffer).map_err(|fault| (lane, fault))?;
+            }
         }
         if !access.order.strong && access.address.space != Space::Local {
             self.warp.fenced = false;
+        }
+        Ok(())
+    }
+
+    /// Elements of a vector that was stored whole as undefined, although they are defined.
+    #[cold]
+    fn define_elements(&mut self, access: &Access, lane: usize, buffer: &[u8]) -> Result<(), Fault> {
+        let bytes = access.bytes;
+        for (i, &row) in access.rows.iter().enumerate() {
+            if self.warp.defined[row] >> lane & 1 == 1 {
+                let address = self.address(access.address, lane) + (i * bytes) as u64;
+                let region = self.resolve(lane, access.address.space, address, bytes, 1)?;
+                self.write(region, &buffer[i * bytes..(i + 1) * bytes], true)?;
+            }
         }
         Ok(())
     }

@@ -149,6 +149,21 @@ fn memory_that_nobody_wrote_or_that_is_gone() {
 }
 
 #[test]
+fn a_vector_may_end_behind_what_was_written_if_nobody_uses_that() {
+    let source = r#"extern "C" __global__ void tail(const int4* x, int4* y) { int4 v = *x; v.x += v.y; *y = v; }
+    extern "C" __global__ void head(const int4* x, int4* y) { *y = x[1]; }
+    extern "C" __global__ void branch(const int4* x, int* y) { int4 v = *x; if (v.x + v.w > 3) atomicAdd(y, v.y); }"#;
+    let Some(mut device) = Device::compile(source) else { return };
+    let (x, y) = (device.machine.allocate(32).expect("room"), device.upload(&[0u32; 4]));
+    device.machine.write(x, &[1, 0, 0, 0, 2, 0, 0, 0]).expect("inside");
+    device.run("tail", 1, 1, &[x.into(), y.into()]);
+    assert_eq!(device.read_u32(y, 2), [3, 2]);
+    device.finds(Uninitialised, "head", 1, 1, &[x.into(), y.into()]);
+    let finding = device.finds(Uninitialised, "branch", 1, 1, &[x.into(), y.into()]);
+    assert!(finding.source_line.starts_with('@'), "{finding}");
+}
+
+#[test]
 fn registers_that_hold_nothing() {
     let mut device = Device::instructions("st.global.u32 [%out], %r1;\nld.global.u32 %r2, [%out];");
     let x = device.upload(&[0u64; 2]);
