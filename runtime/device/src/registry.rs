@@ -25,8 +25,8 @@ pub trait BackendFactory: MaybeSend + MaybeSync {
 const KNOWN: [(&str, &str); 4] = [
     ("cpu", "build with the feature `cpu`"),
     ("wgpu", "build with the feature `wgpu`"),
-    ("cuda", "use `wgpu`, which runs on NVIDIA GPUs through Vulkan"),
-    ("rocm", "use `wgpu`, which runs on AMD GPUs through Vulkan"),
+    ("cuda", "build with the feature `cuda`, or use `wgpu`, which runs on NVIDIA GPUs through Vulkan"),
+    ("rocm", "build with the feature `rocm`, or use `wgpu`, which runs on AMD GPUs through Vulkan"),
 ];
 
 /// The backends of this build, most preferred first.

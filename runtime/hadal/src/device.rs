@@ -22,7 +22,7 @@ struct Inner {
 }
 
 impl Device {
-    /// Opens a device by name: `auto`, `cpu`, `wgpu`, `wgpu:1`, `wgpu:NAME`.
+    /// Opens a device by name: `auto`, `cpu`, `wgpu`, `cuda`, `rocm`; with an index or a name: `wgpu:1`, `wgpu:NAME`.
     ///
     /// `auto` takes the best hardware found, and never a software GPU where there is a cpu backend. Errors: `Selector` for a text that
     /// names no device, `Device` with the reason when it is not there.
@@ -186,6 +186,11 @@ fn registry() -> Registry {
     let registry = Registry::new();
     #[cfg(feature = "wgpu")]
     let registry = registry.with(hadal_wgpu::WgpuFactory);
+    // After wgpu, which reaches the same GPUs: neither has run on hardware yet.
+    #[cfg(all(feature = "cuda", not(target_arch = "wasm32")))]
+    let registry = registry.with(hadal_cuda::factory());
+    #[cfg(all(feature = "rocm", not(target_arch = "wasm32")))]
+    let registry = registry.with(hadal_rocm::factory());
     #[cfg(feature = "cpu")]
     let registry = registry.with(hadal_cpu::CpuFactory);
     registry

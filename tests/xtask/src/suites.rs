@@ -99,6 +99,11 @@ pub(crate) fn all() -> &'static [Suite] {
             suite("cpu", "the cpu backend", Tests(&["hadal-cpu"])),
             suite("wgpu", "the wgpu backend with all features", Tests(&["hadal-launch", "hadal-wgpu"]))
                 .needs(&[Driver]),
+            suite(
+                "native",
+                "what CUDA and ROCm share, and their calls",
+                Tests(&["hadal-native", "hadal-cuda", "hadal-rocm"]),
+            ),
             suite("wgpu-limits", "the same with WebGPU's default limits", Tests(&["hadal-wgpu"]))
                 .needs(&[Driver])
                 .with(&[("HADAL_WGPU_FEATURES", "none")]),
@@ -108,7 +113,7 @@ pub(crate) fn all() -> &'static [Suite] {
                 "every op case on every backend, on wgpu with all features and with WebGPU's default limits",
                 Tests(&["hadal-suite"]),
             )
-            .needs(&[Driver, Models]),
+            .needs(&[Driver, Models, Cuda]),
             suite("train", "metrics, records, recipes, losses beside PyTorch's", Tests(&["hadal-train"]))
                 .needs(&[Driver, Data]),
             suite("cli", "the hadal command and these tasks", Tests(&["hadal-cli", "xtask"]))

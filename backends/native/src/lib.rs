@@ -1,0 +1,35 @@
+//! What the CUDA and the ROCm backend share: everything but the calls of the driver.
+//!
+//! A [`Driver`] is an open device behind a vendor's library: memory, copies, modules, launches, and the run-time compiler. `hadal-cuda` and `hadal-rocm` implement
+//! it and [`Platform`], which finds devices; all else is here, once, on top of [`hadal_launch`], which knows how a program becomes launches.
+//!
+//! | file | job |
+//! |---|---|
+//! | `driver` | the interface to the vendor's library, free of its types |
+//! | `capabilities` | what kernels may use on a device, and what passes may plan for |
+//! | `kernels`, `disk` | WGSL to CUDA or HIP C++ by [`hadal_simt`], compiled for the device; compiled code is kept in memory and on disk |
+//! | `gpu`, `record`, `transfer` | [`hadal_launch::Gpu`]: launches go to the device's one stream as they are recorded; copies go through page-locked memory |
+//! | `backend` | [`hadal_device::Backend`] and the factory |
+//!
+//! # Order
+//!
+//! A device has one stream, so work runs in the order in which it is given, and memory that is dropped may be reused at once.
+//!
+//! # Errors
+//!
+//! A call that fails is a [`Failure`], which becomes a `DeviceError` that names the step. What a kernel does wrong on the device is told by a later call that waits;
+//! such a device is lost, as the driver itself says of its context. [`Settings::blocking`] (`HADAL_LAUNCH_BLOCKING=1`) waits after each launch, so that the error names the
+//! step that met it.
+#![forbid(unsafe_code)]
+
+mod backend;
+mod capabilities;
+mod disk;
+mod driver;
+mod gpu;
+mod kernels;
+mod record;
+mod transfer;
+
+pub use backend::{NativeBackend, NativeFactory, Settings};
+pub use driver::{Driver, Facts, Failure, Kernel, Pinned, Platform, Timer};

@@ -1,0 +1,150 @@
+//! HIP's and hipRTC's functions, with the signatures that they have in ROCm 5, 6 and 7.
+#![allow(non_snake_case, reason = "names of C")]
+
+use hadal_native::Failure;
+use libloading::Library;
+use std::ffi::{CStr, c_char, c_float, c_int, c_uint, c_void};
+
+/// `hipError_t` and `hiprtcResult`.
+pub(crate) type Status = c_uint;
+/// `hipStream_t`, `hipModule_t`, `hipFunction_t`, `hipEvent_t`, `hiprtcProgram`.
+pub(crate) type Handle = *mut c_void;
+/// `hipDeviceptr_t`.
+pub(crate) type DevicePointer = *mut c_void;
+
+macro_rules! functions {
+    ($(#[$about:meta])* $table:ident { $($name:ident($($argument:ty),*) -> $result:ty;)* }) => {
+        $(#[$about])*
+        #[derive(Debug)]
+        pub(crate) struct $table {
+            $(pub(crate) $name: unsafe extern "C" fn($($argument),*) -> $result,)*
+        }
+
+        impl $table {
+            /// Errors: the name of the first function that the library lacks.
+            pub(crate) fn load(library: &Library) -> Result<$table, &'static str> {
+                Ok($table {
+                    $($name: {
+                        // SAFETY: the signature is that of the library's manual.
+                        let found = unsafe { library.get(stringify!($name).as_bytes()) };
+                        *found.map_err(|_| stringify!($name))?
+                    },)*
+                })
+            }
+        }
+    };
+}
+
+functions! {
+    /// HIP's runtime.
+    Hip {
+        hipInit(c_uint) -> Status;
+        hipRuntimeGetVersion(*mut c_int) -> Status;
+        hipGetErrorName(Status) -> *const c_char;
+        hipGetErrorString(Status) -> *const c_char;
+        hipGetDeviceCount(*mut c_int) -> Status;
+        hipSetDevice(c_int) -> Status;
+        hipDeviceGetName(*mut c_char, c_int, c_int) -> Status;
+        hipDeviceTotalMem(*mut usize, c_int) -> Status;
+        hipDeviceGetAttribute(*mut c_int, c_uint, c_int) -> Status;
+        hipStreamCreateWithFlags(*mut Handle, c_uint) -> Status;
+        hipStreamDestroy(Handle) -> Status;
+        hipStreamSynchronize(Handle) -> Status;
+        hipEventCreateWithFlags(*mut Handle, c_uint) -> Status;
+        hipEventDestroy(Handle) -> Status;
+        hipEventRecord(Handle, Handle) -> Status;
+        hipEventSynchronize(Handle) -> Status;
+        hipEventElapsedTime(*mut c_float, Handle, Handle) -> Status;
+        hipMalloc(*mut DevicePointer, usize) -> Status;
+        hipFree(DevicePointer) -> Status;
+        hipHostMalloc(*mut *mut c_void, usize, c_uint) -> Status;
+        hipHostFree(*mut c_void) -> Status;
+        hipMemcpyHtoDAsync(DevicePointer, *const c_void, usize, Handle) -> Status;
+        hipMemcpyDtoHAsync(*mut c_void, DevicePointer, usize, Handle) -> Status;
+        hipMemcpyDtoDAsync(DevicePointer, DevicePointer, usize, Handle) -> Status;
+        hipMemsetAsync(DevicePointer, c_int, usize, Handle) -> Status;
+        hipModuleLoadData(*mut Handle, *const c_void) -> Status;
+        hipModuleUnload(Handle) -> Status;
+        hipModuleGetFunction(*mut Handle, Handle, *const c_char) -> Status;
+        hipModuleLaunchKernel(
+            Handle, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, Handle, *mut *mut c_void, *mut *mut c_void
+        ) -> Status;
+    }
+}
+
+functions! {
+    /// hipRTC.
+    Rtc {
+        hiprtcVersion(*mut c_int, *mut c_int) -> Status;
+        hiprtcGetErrorString(Status) -> *const c_char;
+        hiprtcCreateProgram(*mut Handle, *const c_char, *const c_char, c_int, *const *const c_char, *const *const c_char) -> Status;
+        hiprtcDestroyProgram(*mut Handle) -> Status;
+        hiprtcCompileProgram(Handle, c_int, *const *const c_char) -> Status;
+        hiprtcGetProgramLogSize(Handle, *mut usize) -> Status;
+        hiprtcGetProgramLog(Handle, *mut c_char) -> Status;
+        hiprtcGetCodeSize(Handle, *mut usize) -> Status;
+        hiprtcGetCode(Handle, *mut c_char) -> Status;
+    }
+}
+
+/// `hipGetDeviceProperties`, whose structure changed with ROCm 6.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Properties {
+    pub(crate) get: unsafe extern "C" fn(*mut c_void, c_int) -> Status,
+    /// Where `gcnArchName` lies.
+    pub(crate) architecture: usize,
+}
+
+/// The newest form that the library has. Errors: the name of the function that it lacks.
+pub(crate) fn properties(library: &Library) -> Result<Properties, &'static str> {
+    for (name, architecture) in [("hipGetDevicePropertiesR0600", 1160), ("hipGetDeviceProperties", 396)] {
+        // SAFETY: the signature is that of the library's manual.
+        if let Ok(get) = unsafe { library.get(name.as_bytes()) } {
+            return Ok(Properties { get: *get, architecture });
+        }
+    }
+    Err("hipGetDeviceProperties")
+}
+
+/// `hipErrorOutOfMemory`.
+const OUT_OF_MEMORY: Status = 2;
+
+/// Codes after which a device cannot be used in this process: shut down, a context that is gone, errors of kernels, unknown.
+const LOST: [Status; 10] = [4, 201, 214, 700, 702, 709, 710, 718, 719, 999];
+
+impl Hip {
+    /// What the function `call` returned.
+    pub(crate) fn check(&self, call: &str, status: Status) -> Result<(), Failure> {
+        if status == 0 {
+            return Ok(());
+        }
+        // SAFETY: both take any number and give texts that are never freed, or null.
+        let (name, text) = unsafe { ((self.hipGetErrorName)(status), (self.hipGetErrorString)(status)) };
+        let reason = format!("{call}: {} ({})", text_of(name, status), text_of(text, status));
+        Err(match status {
+            OUT_OF_MEMORY => Failure::OutOfMemory,
+            status if LOST.contains(&status) => Failure::Lost(reason),
+            _ => Failure::Refused(reason),
+        })
+    }
+}
+
+impl Rtc {
+    /// What the function `call` returned.
+    pub(crate) fn check(&self, call: &str, status: Status) -> Result<(), Failure> {
+        if status == 0 {
+            return Ok(());
+        }
+        // SAFETY: it takes any number and gives a text that is never freed, or null.
+        let text = unsafe { (self.hiprtcGetErrorString)(status) };
+        Err(Failure::Refused(format!("{call}: {}", text_of(text, status))))
+    }
+}
+
+fn text_of(text: *const c_char, status: Status) -> String {
+    match text.is_null() {
+        true => format!("error {status}"),
+        // SAFETY: not null, and a text of the library.
+        false => unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned(),
+    }
+}

@@ -1,0 +1,45 @@
+//! The CUDA backend on the stand-in driver: kernels are compiled by NVRTC, and the PTX is interpreted.
+
+mod standin;
+
+use hadal_cuda::Cuda;
+use hadal_suite::{cases, random};
+
+fn platform() -> Cuda {
+    Cuda
+}
+
+#[test]
+fn op_cases() {
+    standin::check(&platform(), cases::all(&cases::EVERYWHERE).unwrap());
+}
+
+#[test]
+fn random_graphs() {
+    standin::check(&platform(), (0..500).map(|seed| random::graph(seed, 24, false).unwrap()));
+}
+
+#[test]
+fn gradients() {
+    standin::gradients(&platform(), true);
+}
+
+#[test]
+fn a_network_learns_as_on_the_cpu() {
+    standin::training(&platform());
+}
+
+#[test]
+fn a_loop_grows_its_cache() {
+    standin::a_loop_grows_its_cache(&platform());
+}
+
+#[test]
+fn minilm_is_that_of_the_cpu() {
+    standin::minilm(&platform());
+}
+
+#[test]
+fn each_call_of_the_driver_fails_in_turn() {
+    standin::each_call_fails_in_turn(&platform());
+}

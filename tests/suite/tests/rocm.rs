@@ -1,0 +1,47 @@
+//! The ROCm backend on the stand-in runtime and hipRTC, whose device has wavefronts of 64 lanes, or of 32 with `HADAL_STANDIN_GFX=gfx1100`.
+
+mod standin;
+
+use hadal_rocm::Rocm;
+use hadal_suite::{cases, random};
+
+fn platform() -> Rocm {
+    Rocm::in_folder(hadal_standin::place::folder().unwrap())
+}
+
+#[test]
+fn op_cases() {
+    standin::check(&platform(), cases::all(&cases::EVERYWHERE).unwrap());
+}
+
+#[test]
+fn random_graphs() {
+    // Compilation takes most of the time: a fifth of the graphs, always the same, and all of them with HADAL_ALL_GRAPHS=1.
+    let step = if std::env::var_os("HADAL_ALL_GRAPHS").is_some() { 1 } else { 5 };
+    standin::check(&platform(), (0..500).step_by(step).map(|seed| random::graph(seed, 24, false).unwrap()));
+}
+
+#[test]
+fn gradients() {
+    standin::gradients(&platform(), false);
+}
+
+#[test]
+fn a_network_learns_as_on_the_cpu() {
+    standin::training(&platform());
+}
+
+#[test]
+fn a_loop_grows_its_cache() {
+    standin::a_loop_grows_its_cache(&platform());
+}
+
+#[test]
+fn minilm_is_that_of_the_cpu() {
+    standin::minilm(&platform());
+}
+
+#[test]
+fn each_call_of_the_driver_fails_in_turn() {
+    standin::each_call_fails_in_turn(&platform());
+}

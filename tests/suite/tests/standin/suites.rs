@@ -1,0 +1,82 @@
+//! Cases, random graphs, gradients and a whole model.
+
+use super::{Open, open};
+use hadal::nn::{Bert, BertConfig, Scope, Weights};
+use hadal::{DType, Device, Tensor};
+use hadal_native::Platform;
+use hadal_suite::{Case, gradients as library};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Runs cases. A finding of the stand-in ends its context, so the device is opened anew for the next case.
+pub(crate) fn check(platform: &dyn Platform, all: impl IntoIterator<Item = Case>) {
+    let mut device = None;
+    let mut failures = Vec::new();
+    let mut count = 0;
+    let start = Instant::now();
+    for case in all {
+        count += 1;
+        if device.is_none() {
+            device = open(platform);
+        }
+        let Some(Open { backend, standin }) = &device else { return };
+        if let Err(failure) = pollster::block_on(hadal_suite::run(&case, backend)) {
+            failures.push(format!("{}: {failure} {}", case.name, standin.report()));
+            device = None;
+        }
+    }
+    println!("{count} cases in {:.1?}", start.elapsed());
+    assert!(
+        failures.is_empty(),
+        "{} of {count} failed\n{}",
+        failures.len(),
+        failures[..failures.len().min(40)].join("\n")
+    );
+}
+
+/// Every gradient in `f32`; every second one too, if `twice`.
+pub(crate) fn gradients(platform: &dyn Platform, twice: bool) {
+    let once = library::all(DType::F32).unwrap();
+    let again = once.iter().filter(|_| twice).map(|case| case.again().unwrap());
+    let all: Vec<library::Gradient> = again.chain(once.iter().cloned()).collect();
+    check(platform, all.iter().map(|gradient| gradient.case().unwrap()));
+}
+
+/// MiniLM on three tokens, against the cpu.
+pub(crate) fn minilm(platform: &dyn Platform) {
+    let home = std::env::var_os("HADAL_HOME").map(|home| PathBuf::from(home).join("minilm"));
+    let Some(folder) = home.filter(|folder| folder.is_dir()) else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "the model minilm is not in HADAL_HOME: `hadal pull minilm`"
+        );
+        return println!("not run: the model minilm is not in HADAL_HOME");
+    };
+    let Some(Open { backend, standin }) = open(platform) else { return };
+    let config = BertConfig::open(folder.join("config.json")).unwrap();
+    let weights = Weights::open(folder.join("model.safetensors"), &Device::meta()).unwrap();
+    let model = Bert::new(&Scope::weights(&weights), &config).unwrap().model().unwrap();
+    let run = |device: &Device| -> Vec<f32> {
+        let model = model.to(device).unwrap();
+        let row = |values: [i64; 3]| Tensor::new(device, &values, [1, 3]).unwrap();
+        // [CLS] hello [SEP]
+        let inputs = [("input_ids", &row([101, 7592, 102])), ("attention_mask", &row([1; 3]))];
+        let outputs = model.run(&inputs).unwrap_or_else(|error| panic!("{error}"));
+        outputs.get("sentence_embedding").unwrap().to_vec().unwrap_or_else(|error| panic!("{error}"))
+    };
+    let expected = run(&Device::open("cpu").unwrap());
+    let start = Instant::now();
+    let actual = run(&Device::from_backend(Arc::new(backend)));
+    let difference = actual.iter().zip(&expected).map(|(a, e)| (a - e).abs()).fold(0f32, f32::max);
+    println!(
+        "MiniLM in {:.1?}, {} instructions; difference {difference:e}",
+        start.elapsed(),
+        standin.instructions()
+    );
+    assert!(
+        expected.len() == 384 && actual.len() == 384 && difference <= 1e-3,
+        "{difference} {}",
+        standin.report()
+    );
+}
