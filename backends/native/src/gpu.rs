@@ -85,10 +85,17 @@ impl Gpu for Native {
     type Recorder = Recorder;
 
     fn create(&self, _usage: Use, bytes: u64) -> Result<u64, Refusal> {
-        self.driver.allocate(bytes).map_err(|failure| match failure {
+        let refused = |failure| match failure {
             Failure::OutOfMemory => Refusal::OutOfMemory,
             other => Refusal::Other(self.failure("allocation", other)),
-        })
+        };
+        let address = self.driver.allocate(bytes).map_err(refused)?;
+        // Vectors reach behind the last element of a value. Nobody uses what they find there, but compilers may branch on it: it has to be something.
+        if let Err(failure) = self.driver.clear(address, bytes) {
+            self.destroy(address);
+            return Err(refused(failure));
+        }
+        Ok(address)
     }
 
     fn destroy(&self, block: u64) {

@@ -7,6 +7,7 @@
 //! | `cargo xtask browser [TEST…]` | runs the tests of the npm package in a headless Chromium |
 //! | `cargo xtask web` | builds the npm package into `target/web` |
 //! | `cargo xtask kernels` | compiles every kernel for NVIDIA's and AMD's cards and writes `docs/kernels.md` |
+//! | `cargo xtask hardware cuda\|rocm\|wgpu` | every case and some measurements on a real GPU; writes one report |
 //! | `cargo xtask suites` | names the suites |
 //!
 //! Installing uses the machine's own clients (`apt-get`, `rustup`) and only where they may run without asking a question. What cannot be
@@ -20,6 +21,7 @@ mod compilers;
 mod data;
 mod demo;
 mod driver;
+mod hardware;
 mod install;
 mod kernels;
 mod models;
@@ -34,7 +36,7 @@ mod workspace;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser [TEST…] | web | kernels | suites\n  hint: `cargo xtask suites` names the suites";
+const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser [TEST…] | web | kernels | hardware cuda|rocm|wgpu | suites\n  hint: `cargo xtask suites` names the suites";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {
@@ -53,6 +55,7 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
         Some(("browser", names)) => browser::run(names),
         Some(("web", [])) => web::run(),
         Some(("kernels", [])) => kernels::run(),
+        Some(("hardware", [backend])) => hardware::run(backend),
         Some(("suites", [])) => {
             for suite in suites::all() {
                 println!("{:<14} {}", suite.name, suite.purpose);
