@@ -48,6 +48,9 @@ enum What {
         /// Print the steps of the plan.
         #[arg(long)]
         plan: bool,
+        /// Print where the time of as many further steps goes.
+        #[arg(long)]
+        profile: bool,
     },
     /// The same calls eagerly and under `jit`, in turn: inference and training steps of an MLP and of LeNet, one JSON line each.
     Eager {
@@ -81,8 +84,8 @@ enum What {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
         What::Matmul { n, backend, rounds } => matmul::run(n, &backend, rounds),
-        What::Train { model, backend, steps, eager, plan } => {
-            train::run(&model, &backend, steps, eager, plan)
+        What::Train { model, backend, steps, eager, plan, profile } => {
+            train::run(&model, &backend, steps, eager, (plan, profile))
         }
         What::Eager { backend, rounds } => eager::run(&backend, rounds),
         What::Minilm { model, backend, batch, tokens, runs } => {

@@ -139,7 +139,7 @@ pub fn network(name: &str, device: &Device) -> anyhow::Result<Box<dyn Scores>> {
     })
 }
 
-pub fn run(model: &str, backend: &str, steps: usize, eager: bool, plan: bool) -> anyhow::Result<()> {
+pub fn run(model: &str, backend: &str, steps: usize, eager: bool, (plan, profile): (bool, bool)) -> anyhow::Result<()> {
     let device = Device::open(backend)?;
     let text = model == "transformer";
     let model = network(model, &device)?;
@@ -181,6 +181,11 @@ pub fn run(model: &str, backend: &str, steps: usize, eager: bool, plan: bool) ->
                 step.flops, step.bytes, step.kernel, step.shape, step.label
             );
         }
+    }
+    if profile {
+        let calls = || (0..steps).try_for_each(|_| traced.call(&[&images, &labels]).map(drop));
+        let ((), profile) = hadal::profiler::profile(&device, calls)?;
+        eprintln!("{}", profile.table(hadal::profiler::By::Op, 40));
     }
     let middle = median(&times);
     println!(

@@ -9,6 +9,7 @@
 //!
 //! The tile that a worker has computed lies as `[output, position]`, and the epilogue runs in that order.
 
+mod lines;
 mod planes;
 mod registers;
 
@@ -20,6 +21,7 @@ use crate::ops;
 use hadal_device::DeviceError;
 use hadal_graph::DType;
 use hadal_graph::program::Contract;
+use lines::Lines;
 use planes::Planes;
 use registers::{Kernels, OUTPUTS, Positions, Sums, kernels};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +49,8 @@ pub(super) struct ConvolvePlan {
     outputs: usize,
     planes: Planes,
     factors: Side,
+    /// Set where [`Way::Sums`] finds the factors in memory as it needs them.
+    lines: Option<Lines>,
     /// Over `batch ++ image ++ outputs ++ positions`.
     epilogue: Compiled,
     kernels: &'static Kernels,
@@ -107,6 +111,10 @@ impl ConvolvePlan {
             return Ok(None);
         }
         let factors = Side::new(&kernel.b, &Axes { batch: &batch, rows: &k, columns: &n }, DType::F32, step)?;
+        let lines = match way {
+            Way::Positions => None,
+            Way::Sums => Lines::new(&kernel.b, (&batch, &k, &n), step)?,
+        };
         let domain = [&batch[..], &m, &n].concat();
         let (b, first) = (batch.len(), batch.len() + m.len());
         // Images are `m[0]`: in the gradient of a kernel they are its channels.
@@ -127,6 +135,7 @@ impl ConvolvePlan {
             outputs,
             planes,
             factors,
+            lines,
             epilogue,
             kernels,
             flop,
@@ -369,8 +378,8 @@ impl ConvolvePlan {
         let (pitches, plane) = self.planes.pitches(first.extent);
         let windows = self.windows(channels, &pitches, plane);
         let parts = (4 * workers.threads()).min(images);
-        let block =
-            (BLOCK / (channels * plane + self.outputs * self.elements)).clamp(1, images.div_ceil(parts));
+        let factors = if self.lines.is_some() { 0 } else { self.outputs * self.elements };
+        let block = (BLOCK / (channels * plane + factors)).clamp(1, images.div_ceil(parts));
         let length = self.planes.last().elements;
         let lines: Vec<usize> = {
             let rows = self.elements(1, &pitches, 0);
@@ -396,14 +405,23 @@ impl ConvolvePlan {
                     }
                     for n in 0..count {
                         let line = |(i, offset): (usize, &usize)| {
-                            (n * self.elements + i * length, n * channels * plane + offset)
+                            let factors = match &self.lines {
+                                Some(lines) => lines.offset(image + n, i),
+                                None => n * self.elements + i * length,
+                            };
+                            (factors, n * channels * plane + offset)
                         };
                         rows.extend(lines.iter().enumerate().map(line));
                     }
                     // SAFETY: as above, for the factors of these images.
                     unsafe {
-                        let part = (image * self.elements, count * self.elements);
-                        let (factors, step) = self.columns(run, scratch, batch, part, evaluated);
+                        let (factors, step) = match &self.lines {
+                            Some(lines) => lines.of_batch(run.operands, batch),
+                            None => {
+                                let part = (image * self.elements, count * self.elements);
+                                self.columns(run, scratch, batch, part, evaluated)
+                            }
+                        };
                         self.add_sums(rows, (factors, step), copied, &windows, &mut sums);
                     }
                     image += count;

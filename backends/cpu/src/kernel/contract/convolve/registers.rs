@@ -19,6 +19,8 @@ trait Vector: Copy {
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// Safety: [`Vector::LANES`] elements can be written.
     unsafe fn store(self, to: *mut f32);
+    /// The sum of all lanes, always in the same order.
+    unsafe fn sum(self) -> f32;
 }
 
 /// Lanes where no vector extension is known.
@@ -53,6 +55,11 @@ impl Vector for Portable {
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's promise.
         unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        let [a, b, c, d] = self.0;
+        (a + c) + (b + d)
     }
 }
 
@@ -91,6 +98,15 @@ mod x86 {
             // SAFETY: as above.
             unsafe { _mm256_storeu_ps(to, self) }
         }
+        #[inline(always)]
+        unsafe fn sum(self) -> f32 {
+            // SAFETY: as above.
+            unsafe {
+                let four = _mm_add_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self));
+                let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+                _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+            }
+        }
     }
 
     impl Vector for __m512 {
@@ -119,6 +135,11 @@ mod x86 {
         unsafe fn store(self, to: *mut f32) {
             // SAFETY: as above.
             unsafe { _mm512_storeu_ps(to, self) }
+        }
+        #[inline(always)]
+        unsafe fn sum(self) -> f32 {
+            // SAFETY: as above.
+            unsafe { _mm512_reduce_add_ps(self) }
         }
     }
 }
@@ -212,18 +233,9 @@ unsafe fn sums<T: Vector, const M: usize, const V: usize>(tile: &Sums<'_>) {
                 }
             }
         }
-        let mut lanes = [0f32; 16];
         for (m, sums) in sums.iter().enumerate() {
             for (v, sum) in sums.iter().enumerate() {
-                sum.store(lanes.as_mut_ptr());
-                let mut width = T::LANES / 2;
-                while width > 0 {
-                    for i in 0..width {
-                        lanes[i] += lanes[i + width];
-                    }
-                    width /= 2;
-                }
-                *tile.out.add(m * tile.out_step + v) += lanes[0];
+                *tile.out.add(m * tile.out_step + v) += sum.sum();
             }
         }
     }
