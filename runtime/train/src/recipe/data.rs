@@ -1,5 +1,6 @@
 //! The data of recipes.
 
+use super::n_gram::NGram;
 use super::{DataSpec, TrainingSpec};
 use crate::{Result, TrainError};
 use hadal::HostTensor;
@@ -97,6 +98,18 @@ pub(super) fn test(spec: &DataSpec) -> Result<DataLoader> {
             Ok(DataLoader::builder(Windows::new(test, *context, *context)?).batch_size(32).build()?)
         }
     }
+}
+
+/// The loss on the test part of a 5-gram that is counted on all else, in nats a character; `None` where the data is no text.
+pub(super) fn five_gram_loss(spec: &DataSpec) -> Result<Option<f64>> {
+    let DataSpec::KingJames { held_out, characters, .. } = spec else { return Ok(None) };
+    let (rest, test) = text::hold_out(&tokens(spec)?, *held_out)?;
+    let numbers = |part: &HostTensor| -> Result<Vec<u16>> {
+        let wide = part.to_vec::<i32>().map_err(hadal::Error::from)?;
+        Ok(wide.into_iter().map(|c| u16::try_from(c).unwrap_or(u16::MAX)).collect())
+    };
+    let counted = NGram::count(&numbers(&rest)?, 5, characters.chars().count());
+    Ok(Some(counted.loss(&numbers(&test)?)))
 }
 
 fn with_shuffled(all: &TensorDataset, seed: u64) -> Result<TensorDataset> {

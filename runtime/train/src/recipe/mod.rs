@@ -14,6 +14,7 @@ mod data;
 mod generate;
 mod language_model;
 mod model;
+mod n_gram;
 mod run;
 mod spec;
 

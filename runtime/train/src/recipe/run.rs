@@ -36,7 +36,8 @@ pub struct Trained {
     pub steps: u64,
     /// All epochs.
     pub history: History,
-    /// Metrics of the test set, with the weights of the best epoch; none of a run that was paused.
+    /// Metrics of the test set, with the weights of the best epoch; none of a run that was paused. Of a text also `five_gram_loss`: that of a
+    /// 5-gram counted on all other text, to compare with.
     pub test: Vec<(&'static str, f64)>,
     /// Whether a callback ended it within an epoch.
     pub paused: bool,
@@ -115,7 +116,8 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
     {
         task.module().load_state_dict(&Checkpoint::open(best)?.model(device))?;
     }
-    let test = measure(recipe, task, device, &test, |_| Ok(()))?;
+    let mut test = measure(recipe, task, device, &test, |_| Ok(()))?;
+    test.extend(data::five_gram_loss(&recipe.data)?.map(|loss| ("five_gram_loss", loss)));
     Ok(Trained { steps: outcome.steps, history: outcome.history, test, paused: false })
 }
 
