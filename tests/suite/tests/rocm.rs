@@ -1,9 +1,11 @@
-//! The ROCm backend on the stand-in runtime and hipRTC, whose device has wavefronts of 64 lanes, or of 32 with `HADAL_STANDIN_GFX=gfx1100`.
+//! The ROCm backend on the stand-in runtime and hipRTC, whose device has wavefronts of 64 lanes; some cases run on 32.
 
 mod standin;
 
+use hadal_native::Platform;
 use hadal_rocm::Rocm;
 use hadal_suite::{cases, random};
+use std::process::Command;
 
 fn platform() -> Rocm {
     Rocm::in_folder(hadal_standin::place::folder().unwrap())
@@ -12,6 +14,21 @@ fn platform() -> Rocm {
 #[test]
 fn op_cases() {
     standin::check(&platform(), cases::all(&cases::EVERYWHERE).unwrap());
+}
+
+/// Every seventh case, in a process of its own: the stand-in's architecture is set by the environment.
+#[test]
+fn op_cases_on_wavefronts_of_32_lanes() {
+    const CHILD: &str = "HADAL_ON_32_LANES";
+    if std::env::var_os(CHILD).is_some() {
+        let info = platform().devices().unwrap().remove(0);
+        assert_eq!(platform().open(info.index).unwrap().facts().dialect.subgroup_size(), 32);
+        return standin::check(&platform(), cases::all(&cases::EVERYWHERE).unwrap().into_iter().step_by(7));
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "op_cases_on_wavefronts_of_32_lanes", "--nocapture"]);
+    let status = child.env(CHILD, "1").env("HADAL_STANDIN_GFX", "gfx1100").status().unwrap();
+    assert!(status.success());
 }
 
 #[test]
