@@ -107,10 +107,15 @@ export class Harness {
     await page.emulateMedia({ colorScheme: "light" });
   }
 
-  /** Closes everything; returns the exit status. */
-  async end() {
+  /** Closes everything. */
+  async close() {
     await Promise.race([this.context.close(), new Promise((done) => setTimeout(done, 5000).unref())]);
     await rm(this.profile, { recursive: true, force: true }).catch(() => undefined);
+  }
+
+  /** Closes everything and reports; returns the exit status. */
+  async end() {
+    await this.close();
     const outcome = this.#failed === 0 ? "ok" : "FAILED";
     console.log(`test result: ${outcome}. ${this.#passed} passed; ${this.#failed} failed`);
     return this.#failed === 0 && this.#passed > 0 ? 0 : 1;

@@ -131,3 +131,15 @@ export const lowered_limits_give_the_same = async ({ open }) => {
   });
   assert.ok(Math.max(...all.map((value, i) => Math.abs(value - few[i]))) < 1e-4);
 };
+
+export const an_isolated_page_works_as_others_do = async ({ open }) => {
+  const page = await open({ isolated: true });
+  const result = await page.evaluate(async (url) => {
+    const model = await globalThis.hadal.Model.load(url, { backend: "cpu" });
+    const [cpu] = (await globalThis.hadal.devices()).filter((info) => info.backend === "cpu");
+    return { isolated: crossOriginIsolated, backend: model.backend, threads: cpu.threads };
+  }, MAGIKA);
+  assert.equal(result.isolated, true);
+  assert.equal(result.backend, "cpu");
+  assert.deepEqual(result.threads, { count: 1, reason: "this build computes on one thread" });
+};

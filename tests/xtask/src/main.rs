@@ -5,7 +5,7 @@
 //! | `cargo xtask demo [QUESTION]` | builds the release binary, fetches the model, runs `hadal demo` |
 //! | `cargo xtask test [SUITE…]` | installs what the tests need, runs every suite (or the named ones), prints how long each took |
 //! | `cargo xtask browser [TEST…]` | runs the tests of the npm package in a headless Chromium |
-//! | `cargo xtask web` | builds the npm package into `target/web` |
+//! | `cargo xtask web [compare]` | builds the npm package and the demo site into `target/web`; sets it beside onnxruntime-web |
 //! | `cargo xtask kernels` | compiles every kernel for NVIDIA's and AMD's cards and writes `docs/kernels.md` |
 //! | `cargo xtask hardware cuda\|rocm\|wgpu` | every case and some measurements on a real GPU; writes one report |
 //! | `cargo xtask suites` | names the suites |
@@ -36,7 +36,7 @@ mod workspace;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser [TEST…] | web | kernels | hardware cuda|rocm|wgpu | suites\n  hint: `cargo xtask suites` names the suites";
+const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser [TEST…] | web [compare] | kernels | hardware cuda|rocm|wgpu | suites\n  hint: `cargo xtask suites` names the suites";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {
@@ -54,6 +54,7 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
         Some(("test", names)) => test::run(names),
         Some(("browser", names)) => browser::run(names),
         Some(("web", [])) => web::run(),
+        Some(("web", [what])) if what == "compare" => web::compare(),
         Some(("kernels", [])) => kernels::run(),
         Some(("hardware", [backend])) => hardware::run(backend),
         Some(("suites", [])) => {

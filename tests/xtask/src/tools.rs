@@ -18,6 +18,9 @@ pub(crate) const TYPESCRIPT: Package = ("typescript", "5.9.3");
 /// Has `wasm-opt`.
 pub(crate) const BINARYEN: Package = ("binaryen", "132.0.0");
 
+/// What the package is compared with.
+pub(crate) const ONNXRUNTIME: Package = ("onnxruntime-web", "1.30.0");
+
 /// Makes sure of rustc's browser target and of node with npm. Errors: what is missing.
 pub(crate) fn ensure_node() -> Result<()> {
     if !wasm::ensure() {

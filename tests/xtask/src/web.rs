@@ -1,16 +1,33 @@
 //! `cargo xtask web`: the npm package, built for size, as a folder and as a tarball in `target/web`, and the demo site around it.
+//! `cargo xtask web compare` sets what was built beside onnxruntime-web.
 //!
 //! [`stage`] puts a package together around a compiled module; the browser tests use it with a module of their own that has more functions.
 
 use crate::process::cargo;
 use crate::tools::{self, succeed};
 use crate::{wasm, workspace};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 /// What the module is called in the package.
 const NAME: &str = "hadal_web";
+
+/// Sets the package beside onnxruntime-web in a browser and prints a table. Errors: no package yet, a tool that is missing.
+pub(crate) fn compare() -> Result<ExitCode> {
+    let package = workspace::target().join("web").join("hadal");
+    if !package.is_dir() {
+        bail!("there is no {}\n  hint: cargo xtask web", package.display());
+    }
+    tools::ensure_node()?;
+    let mut driver = Command::new("node");
+    driver.arg(workspace::root().join("tests").join("browser").join("compare.mjs"));
+    driver.env("HADAL_PACKAGE", package).env("HADAL_HOME", workspace::models());
+    driver.env("HADAL_CHROMIUM", tools::chromium()?).env("HADAL_PLAYWRIGHT", tools::npm(tools::PLAYWRIGHT)?);
+    driver.env("HADAL_ORT", tools::npm(tools::ONNXRUNTIME)?);
+    succeed(&mut driver)?;
+    Ok(ExitCode::SUCCESS)
+}
 
 /// Builds the package. Errors: a tool that is missing, a build that fails.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -69,13 +86,26 @@ pub(crate) fn stage(module: &Path, folder: &Path) -> Result<()> {
     std::fs::rename(&typed, &built).with_context(|| built.display().to_string())
 }
 
+/// What rustc lets a module use, and `simd128`. More would let `wasm-opt` write what browsers do not read yet.
+const FEATURES: [&str; 9] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-call-indirect-overlong",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+    "--enable-simd",
+];
+
 /// Makes the module smaller by `wasm-opt`.
 fn optimise(module: &Path) -> Result<()> {
     let program = tools::npm(tools::BINARYEN)?.join("bin").join("wasm-opt");
     let smaller = module.with_extension("small");
     // npm's `wasm-opt` is a script of node.
     let mut command = Command::new("node");
-    command.arg(&program).args(["-Os", "--all-features"]).arg(module).arg("-o").arg(&smaller);
+    command.arg(&program).arg("-Os").args(FEATURES).arg(module).arg("-o").arg(&smaller);
     succeed(&mut command)?;
     std::fs::rename(&smaller, module).with_context(|| module.display().to_string())
 }

@@ -1,0 +1,100 @@
+// `cargo xtask web compare`: the package beside onnxruntime-web, in one session of one browser, as a table of Markdown on standard output.
+// A page measures one engine and is closed; each figure is the median of some runs after the first.
+
+import { join } from "node:path";
+import { brotliCompressSync } from "node:zlib";
+import { readFile, readdir } from "node:fs/promises";
+import { Harness } from "./harness.mjs";
+
+const RUNS = Number(process.env.HADAL_RUNS ?? 7);
+const SIZE = 512;
+const MODEL = "/models/minilm-int8/model.onnx";
+
+const harness = await Harness.start();
+const ort = harness.setting("HADAL_ORT");
+harness.server.mount("/ort/", join(ort, "dist"));
+harness.server.put("/made/matmul.onnx", matmul(SIZE));
+
+/** In the page: times of a model in one engine. */
+async function measure([engine, backend, url, size, runs]) {
+  const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  const value = (name, length) => {
+    if (name === "a" || name === "b") return Float32Array.from({ length }, (_, i) => Math.sin(i));
+    return BigInt64Array.from({ length }, (_, i) => (name === "input_ids" ? BigInt(1000 + ((i * 7919) % 20000)) : name === "attention_mask" ? 1n : 0n));
+  };
+  const shape = (name) => (name === "a" || name === "b" ? [size, size] : [1, 128]);
+  const data = (name) => value(name, shape(name).reduce((a, b) => a * b, 1));
+  const begin = performance.now();
+  let run;
+  if (engine === "hadal") {
+    const { Model, Tensor } = globalThis.hadal;
+    const model = await Model.load(url, { backend });
+    const inputs = Object.fromEntries(model.inputs.map(({ name }) => [name, new Tensor(data(name), shape(name))]));
+    run = async () => (await model.run(inputs)).milliseconds;
+  } else {
+    const ort = await import(backend === "wgpu" ? "/ort/ort.webgpu.min.mjs" : "/ort/ort.wasm.min.mjs");
+    ort.env.wasm.wasmPaths = new URL("/ort/", location.href).href;
+    ort.env.wasm.numThreads = 1;
+    const session = await ort.InferenceSession.create(url, { executionProviders: [backend === "wgpu" ? "webgpu" : "wasm"] });
+    const feeds = Object.fromEntries(session.inputNames.map((name) => [name, new ort.Tensor(name === "a" || name === "b" ? "float32" : "int64", data(name), shape(name))]));
+    run = async () => {
+      const start = performance.now();
+      const results = await session.run(feeds);
+      for (const tensor of Object.values(results)) await tensor.getData();
+      return performance.now() - start;
+    };
+  }
+  const load = performance.now() - begin;
+  const first = await run();
+  const times = [];
+  for (let i = 0; i < runs; i += 1) times.push(await run());
+  return { load, first, median: median(times) };
+}
+
+const rows = [];
+for (const [what, url] of [[`matmul ${SIZE}³, f32`, "/made/matmul.onnx"], ["MiniLM, 1 × 128 tokens", MODEL]]) {
+  for (const backend of ["cpu", "wgpu"]) {
+    const found = {};
+    for (const engine of ["hadal", "onnxruntime-web"]) {
+      const page = await harness.page("compare");
+      try {
+        // A software GPU takes seconds for what a processor does at once.
+        found[engine] = await page.evaluate(measure, [engine, backend, url, SIZE, backend === "wgpu" && url === MODEL ? 2 : RUNS]);
+      } catch (error) {
+        console.error(`${engine} on ${backend}: ${error.message}`);
+      }
+      await page.close();
+    }
+    const ms = (key) => ["hadal", "onnxruntime-web"].map((engine) => (found[engine] === undefined ? "–" : found[engine][key].toFixed(found[engine][key] < 100 ? 1 : 0)));
+    rows.push([what, backend === "cpu" ? "WebAssembly, 1 thread" : "WebGPU on SwiftShader", ...ms("median"), ...ms("first"), ...ms("load")]);
+  }
+}
+console.log(`\n${RUNS} runs, Chromium, ${new Date().toISOString().slice(0, 10)}. SwiftShader is a CPU that emulates a GPU: its times rank kernels on it and nothing else.\n`);
+console.log("| | on | Hadal, ms | onnxruntime-web, ms | first run | first run of onnxruntime-web | load | load of onnxruntime-web |");
+console.log("|---|---|---|---|---|---|---|---|");
+for (const row of rows) console.log(`| ${row.join(" | ")} |`);
+const bytes = async (folder, keep) => {
+  let sum = 0;
+  for (const name of await readdir(folder, { recursive: true })) if (keep(name)) sum += brotliCompressSync(await readFile(join(folder, name))).length;
+  return (sum / 1e6).toFixed(2);
+};
+const own = await bytes(join(harness.setting("HADAL_PACKAGE"), "dist"), (name) => /\.(js|wasm)$/.test(name));
+const wasm = await bytes(join(ort, "dist"), (name) => /^ort\.wasm\.min\.mjs$|^ort-wasm-simd-threaded\.(mjs|wasm)$/.test(name));
+const webgpu = await bytes(join(ort, "dist"), (name) => /^ort\.webgpu\.min\.mjs$|^ort-wasm-simd-threaded\.(jsep|asyncify)\.(mjs|wasm)$/.test(name));
+console.log(`\nWhat a page fetches, brotli: Hadal ${own} MB for both backends; onnxruntime-web ${wasm} MB for WebAssembly, at most ${webgpu} MB for WebGPU.`);
+await harness.close();
+process.exit(0);
+
+/** An ONNX file of one matrix product. */
+function matmul(size) {
+  const varint = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...varint(n >>> 7)]);
+  const number = (field, n) => [field << 3, ...varint(n)];
+  const bytes = (field, body) => [(field << 3) | 2, ...varint(body.length), ...body];
+  const text = (field, value) => bytes(field, [...Buffer.from(value)]);
+  const dim = bytes(1, number(1, size));
+  const type = bytes(2, bytes(1, [...number(1, 1), ...bytes(2, [...dim, ...dim])]));
+  const value = (name) => [...text(1, name), ...type];
+  const node = [...text(1, "a"), ...text(1, "b"), ...text(2, "c"), ...text(4, "MatMul")];
+  const graph = [...bytes(1, node), ...text(2, "matmul"), ...bytes(11, value("a")), ...bytes(11, value("b")), ...bytes(12, value("c"))];
+  return Buffer.from([...number(1, 8), ...bytes(7, graph), ...bytes(8, [...text(1, ""), ...number(2, 17)])]);
+}
