@@ -23,6 +23,8 @@ const FLAGS = [
 export class Harness {
   #passed = 0;
   #failed = 0;
+  /** Errors of pages that no code of theirs caught. */
+  #uncaught = [];
 
   static async start() {
     const harness = new Harness();
@@ -63,12 +65,14 @@ export class Harness {
     };
     try {
       await Promise.race([test({ harness: this, open, server: this.server }), late]);
+      assert.deepEqual(this.#uncaught, [], "a page has errors that nobody caught");
       this.#passed += 1;
       console.log(`PASS [${((Date.now() - start) / 1000).toFixed(1)} s] ${name}`);
     } catch (error) {
       this.#failed += 1;
       console.log(`FAIL [${((Date.now() - start) / 1000).toFixed(1)} s] ${name}: ${error.stack ?? error}`);
     } finally {
+      this.#uncaught = [];
       await Promise.all(pages.map((page) => page.close().catch(() => undefined)));
     }
   }
@@ -79,7 +83,7 @@ export class Harness {
     page.on("console", (message) => {
       if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) console.log(`  ${name} says: ${message.text()}`);
     });
-    page.on("pageerror", (error) => console.log(`  ${name}: uncaught: ${error}`));
+    page.on("pageerror", (error) => this.#uncaught.push(String(error)));
     await page.goto(this.server.address + (isolated ? "/isolated" : "") + path);
     if (bare) return page;
     await page.evaluate(async () => {

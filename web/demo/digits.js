@@ -109,9 +109,9 @@ async function add() {
 async function guess() {
   const now = ++guesses;
   if (!drawn || trainer === undefined) return;
-  const probabilities = await trainer.probabilities(centred(ink.getImageData(0, 0, paper.width, paper.height)));
+  const probabilities = await trainer.probabilities(centred(ink.getImageData(0, 0, paper.width, paper.height))).catch(replaced);
   // Another stroke may have been drawn meanwhile.
-  if (now === guesses) show(probabilities);
+  if (now === guesses && probabilities !== undefined) show(probabilities);
 }
 
 function show(probabilities) {
@@ -126,12 +126,18 @@ function show(probabilities) {
   });
 }
 
+/** A network that was asked may have been replaced meanwhile: then there is no answer. */
+function replaced(error) {
+  if (error.code !== "disposed") say(get("status"), error);
+}
+
 /** Reads all that was held back. */
 async function test() {
   if (held.length === 0 || trainer === undefined) return;
   const images = new Float32Array(held.length * SIDE * SIDE);
   held.forEach(({ image }, i) => images.set(image, i * SIDE * SIDE));
-  const probabilities = await trainer.probabilities(images);
+  const probabilities = await trainer.probabilities(images).catch(replaced);
+  if (probabilities === undefined) return;
   const right = held.filter(({ digit }, i) => {
     const row = probabilities.subarray(10 * i, 10 * i + 10);
     return row.indexOf(Math.max(...row)) === digit;
@@ -165,7 +171,7 @@ async function learn() {
     }
     if (step % 10 === 0) {
       curve();
-      await test().catch(() => undefined);
+      await test();
       await new Promise((later) => requestAnimationFrame(later));
     }
   }
