@@ -131,7 +131,7 @@ pub(crate) fn all() -> &'static [Suite] {
                 Tests(&["hadal-browser", "hadal-web"]),
             ),
             suite("browser", "the npm package in a headless Chromium", Cargo(&["xtask", "browser"]))
-                .needs(&[Wasm, Models]),
+                .needs(&[Wasm]),
         ]
     }
 }
