@@ -49,13 +49,15 @@ const BACKENDS: [&str; 2] = ["cpu", "wgpu"];
 fn devices_are_listed_with_reasons() {
     let folder = Folder::new();
     let listed = run(&folder, &["devices"]);
-    for line in [
-        "cpu:0",
-        "wgpu:0",
-        "cuda     missing: the CUDA driver (libcuda) is not installed",
-        "rocm     missing: HIP's runtime (libamdhip64) is not",
-    ] {
+    for line in ["cpu:0", "wgpu:0"] {
         assert!(listed.succeeds().contains(line), "{}", listed.out);
+    }
+    // A machine that has them lists them; any other says what is missing.
+    for backend in ["cuda", "rocm"] {
+        let of = |line: &&str| line.starts_with(backend);
+        let line = listed.out.lines().find(of).unwrap_or_else(|| panic!("{}", listed.out));
+        let known = line.contains(":0") || line.contains("missing: ") && line.contains("is not installed");
+        assert!(known, "{line}");
     }
     let report = json(&run(&folder, &["devices", "--json"]));
     let cpu = report["backends"].as_array().unwrap().iter().find(|b| b["backend"] == "cpu").unwrap();

@@ -4,7 +4,7 @@ use super::{Open, open};
 use hadal::nn::{Bert, BertConfig, Scope, Weights};
 use hadal::{DType, Device, Tensor};
 use hadal_native::Platform;
-use hadal_suite::{Case, gradients as library};
+use hadal_suite::{Case, gradients as library, random};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,10 +35,21 @@ pub(crate) fn check(platform: &dyn Platform, all: impl IntoIterator<Item = Case>
     );
 }
 
-/// Every gradient in `f32`; every second one too, if `twice`.
-pub(crate) fn gradients(platform: &dyn Platform, twice: bool) {
+/// Whether all graphs are run that wgpu runs. Compiling kernels takes most of the time, so that without `HADAL_ALL_GRAPHS=1` it is a share of them, always the same one.
+fn all_graphs() -> bool {
+    std::env::var_os("HADAL_ALL_GRAPHS").is_some_and(|value| value == "1")
+}
+
+/// Every fifth random graph.
+pub(crate) fn random_graphs(platform: &dyn Platform) {
+    let step = if all_graphs() { 1 } else { 5 };
+    check(platform, (0..500).step_by(step).map(|seed| random::graph(seed, 24, false).unwrap()));
+}
+
+/// Every gradient in `f32`; where all graphs are run, every second one, too.
+pub(crate) fn gradients(platform: &dyn Platform) {
     let once = library::all(DType::F32).unwrap();
-    let again = once.iter().filter(|_| twice).map(|case| case.again().unwrap());
+    let again = once.iter().filter(|_| all_graphs()).map(|case| case.again().unwrap());
     let all: Vec<library::Gradient> = again.chain(once.iter().cloned()).collect();
     check(platform, all.iter().map(|gradient| gradient.case().unwrap()));
 }
