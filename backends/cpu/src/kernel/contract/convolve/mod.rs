@@ -30,6 +30,9 @@ use std::sync::{Mutex, PoisonError};
 /// Elements of a tile of products, or of a block of images: what stays in the second cache.
 const BLOCK: usize = 32 << 10;
 
+/// Elements that stay in the first cache: what one block of sums reads again and again.
+const CLOSE: usize = 10 << 10;
+
 /// Most sums that every worker keeps for itself.
 const LARGEST_SUMS: usize = 256 << 10;
 
@@ -378,8 +381,9 @@ impl ConvolvePlan {
         let (pitches, plane) = self.planes.pitches(first.extent);
         let windows = self.windows(channels, &pitches, plane);
         let parts = (4 * workers.threads()).min(images);
-        let factors = if self.lines.is_some() { 0 } else { self.outputs * self.elements };
-        let block = (BLOCK / (channels * plane + factors)).clamp(1, images.div_ceil(parts));
+        // Factors of a tile meet all windows before the next tile's do, and windows go channel by channel.
+        let image = self.outputs.min(OUTPUTS) * self.elements + 2 * plane;
+        let block = (CLOSE / image).max(2).min(images.div_ceil(parts));
         let length = self.planes.last().elements;
         let lines: Vec<usize> = {
             let rows = self.elements(1, &pitches, 0);

@@ -207,26 +207,15 @@ unsafe fn sums<T: Vector, const M: usize, const V: usize>(tile: &Sums<'_>) {
     unsafe {
         let taps: [usize; V] = std::array::from_fn(|v| *tile.taps.get_unchecked(v));
         let mut sums = [[T::splat(0.0); V]; M];
-        let whole = tile.length / T::LANES * T::LANES;
         for &(factors, image) in tile.rows {
             let (factors, image) = (tile.factors.add(factors), tile.image.add(image));
-            let mut i = 0;
-            while i < whole {
-                let x: [T; V] = std::array::from_fn(|v| T::load(image.add(taps[v] + i)));
-                for (m, sums) in sums.iter_mut().enumerate() {
-                    let factor = T::load(factors.add(m * tile.step + i));
-                    for (sum, &x) in sums.iter_mut().zip(&x) {
-                        *sum = sum.add_product(x, factor);
-                    }
-                }
-                i += T::LANES;
-            }
-            let rest = tile.length - whole;
-            if rest > 0 {
+            // One loop for whole vectors and what is left of a row: two of them would not share the registers of their sums.
+            for i in (0..tile.length).step_by(T::LANES) {
                 // Both sides are cut: what lies behind the row may be infinite.
-                let x: [T; V] = std::array::from_fn(|v| T::load_first(image.add(taps[v] + whole), rest));
+                let n = T::LANES.min(tile.length - i);
+                let x: [T; V] = std::array::from_fn(|v| T::load_first(image.add(taps[v] + i), n));
                 for (m, sums) in sums.iter_mut().enumerate() {
-                    let factor = T::load_first(factors.add(m * tile.step + whole), rest);
+                    let factor = T::load_first(factors.add(m * tile.step + i), n);
                     for (sum, &x) in sums.iter_mut().zip(&x) {
                         *sum = sum.add_product(x, factor);
                     }
@@ -289,14 +278,15 @@ kernels!(PORTABLE, Portable, 2,);
 #[cfg(target_arch = "x86_64")]
 kernels!(AVX2, std::arch::x86_64::__m256, 2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-kernels!(AVX512, std::arch::x86_64::__m512, 4, "avx512f");
+// Without `avx512vl` half of the registers have no lower half, and sums that are added up at the end would share the other half.
+kernels!(AVX512, std::arch::x86_64::__m512, 4, "avx512f,avx512vl");
 
 /// The kernels for the running processor.
 pub(super) fn kernels() -> &'static Kernels {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::is_x86_feature_detected as has;
-        if has!("avx512f") {
+        if has!("avx512f") && has!("avx512vl") {
             return &AVX512;
         }
         if has!("avx2") && has!("fma") {
@@ -318,7 +308,7 @@ mod tests {
             if has!("avx2") && has!("fma") {
                 all.push(&AVX2);
             }
-            if has!("avx512f") {
+            if has!("avx512f") && has!("avx512vl") {
                 all.push(&AVX512);
             }
         }
