@@ -132,7 +132,7 @@ fn a_run_that_cannot_be_says_why_in_one_line() {
     run(&["model.safetensors", "-i", "x=none.npy"]).fails(1, "none.npy");
     run(&["model.safetensors", "-i", "x"]).fails(2, "NAME=VALUE");
     let whole = [&["model.safetensors"], &x[..], &ids[..]].concat();
-    run(&[&whole[..], &["-b", "cuda"]].concat()).fails(1, "not part of this build");
+    run(&[&whole[..], &["-b", "cuda:99"]].concat()).fails(1, "no cuda device");
     run(&[&whole[..], &["-b", "tpu"]].concat()).fails(1, "no backend of that name\n  hint: this build has: ");
     run(&[&whole[..], &["-b", "w gpu"]].concat()).fails(2, "does not name a device");
     run(&[&whole[..], &["-b", "wgpu:99"]].concat()).fails(1, "no wgpu device");

@@ -1,18 +1,14 @@
 //! What mixed precision does to networks that learn real data: no more than another seed does.
 
+mod networks;
+
 use hadal::amp::{GradScaler, GradScalerOptions, autocast};
-use hadal::nn::{
-    AttentionMask, AttentionOptions, Embedding, Linear, Module, Scope, TransformerEncoder, TransformerOptions,
-};
+use hadal::nn::{Linear, Module, Scope};
 use hadal::optim::{Adam, AdamOptions};
 use hadal::{DType, Device, Result, Tensor, jit};
 use hadal_data::fashion_mnist::{self, Part};
 use hadal_data::text;
-
-/// Scores of classes, from examples as they lie in memory.
-trait Scores: Module {
-    fn scores(&self, x: &Tensor) -> Result<Tensor>;
-}
+use networks::{Scores, Transformer};
 
 /// A network and what it learns.
 struct Workload<M> {
@@ -59,39 +55,8 @@ fn images(device: &Device, part: Part) -> hadal_train::Result<(Tensor, Tensor)> 
 /// Characters of a line of text.
 const LENGTH: usize = 32;
 
-/// Two layers, learned positions.
-#[derive(Module)]
-struct Transformer {
-    embedding: Embedding,
-    positions: Embedding,
-    blocks: TransformerEncoder,
-    output: Linear,
-}
-
-impl Scores for Transformer {
-    fn scores(&self, x: &Tensor) -> Result<Tensor> {
-        let places: Vec<i64> = (0..LENGTH as i64).collect();
-        let places = Tensor::new(x.device(), &places, [LENGTH])?;
-        let x = (self.embedding.forward(x)? + self.positions.forward(&places)?)?;
-        self.output.forward(&self.blocks.forward(&x, &AttentionMask::CAUSAL)?)?.flatten(0, 1)
-    }
-}
-
 fn transformer(scope: &Scope) -> Result<Transformer> {
-    let attention = AttentionOptions { heads: 4, dropout: 0.0, ..AttentionOptions::default() };
-    let options = TransformerOptions {
-        inner: 128,
-        attention,
-        dropout: 0.0,
-        norm_first: true,
-        ..TransformerOptions::new(64, 4)
-    };
-    Ok(Transformer {
-        embedding: Embedding::new(&scope.at("embedding"), 128, 64)?,
-        positions: Embedding::new(&scope.at("positions"), LENGTH, 64)?,
-        blocks: TransformerEncoder::new(&scope.at("blocks"), 2, &options, true)?,
-        output: Linear::new(&scope.at("output"), 64, 128)?,
-    })
+    Transformer::new(scope, LENGTH, 128)
 }
 
 /// Lines of the King James text and the characters after each of theirs; to test, from its middle.

@@ -1,24 +1,20 @@
 //! The first 50 losses of whole trainings, beside those that `make.py` got with PyTorch from the same weights, data, order and optimizer: an
 //! MLP, LeNet and a transformer of two layers, each step one traced plan, on cpu and on wgpu.
 
-use hadal::nn::{
-    Activation, AttentionMask, AttentionOptions, Conv2d, Embedding, Linear, MaxPool2d, Module, Scope,
-    TransformerEncoder, TransformerOptions, Weights,
-};
+#[path = "../networks/mod.rs"]
+mod networks;
+
+use hadal::nn::{Conv2d, Linear, MaxPool2d, Module, Scope, Weights};
 use hadal::optim::{Adam, AdamOptions, AdamW, AdamWOptions, Optimizer};
 use hadal::tensor::{ConvOptions, PoolOptions};
 use hadal::{Device, HostTensor, Result, Tensor, Variable, jit};
 use hadal_data::{Dataset, fashion_mnist, text};
+use networks::{Scores, Transformer};
 use std::collections::BTreeMap;
 
 const STEPS: usize = 50;
 /// Characters of an example of text.
 const LENGTH: usize = 64;
-
-/// A model, and the score of each class for each example.
-trait Scores: Module {
-    fn scores(&self, x: &Tensor) -> Result<Tensor>;
-}
 
 #[derive(Module)]
 struct Mlp {
@@ -50,24 +46,6 @@ impl Scores for LeNet {
     }
 }
 
-/// Learned positions, norms before blocks, GELU, no dropout.
-#[derive(Module)]
-struct Transformer {
-    embedding: Embedding,
-    positions: Embedding,
-    blocks: TransformerEncoder,
-    output: Linear,
-}
-
-impl Scores for Transformer {
-    fn scores(&self, x: &Tensor) -> Result<Tensor> {
-        let places: Vec<i64> = (0..LENGTH as i64).collect();
-        let places = Tensor::new(x.device(), &places, [places.len()])?;
-        let x = (self.embedding.forward(x)? + self.positions.forward(&places)?)?;
-        self.output.forward(&self.blocks.forward(&x, &AttentionMask::CAUSAL)?)?.flatten(0, 1)
-    }
-}
-
 fn mlp(scope: &Scope) -> Result<Mlp> {
     let hidden = Linear::new(&scope.at("hidden"), 784, 256)?;
     Ok(Mlp { hidden, output: Linear::new(&scope.at("output"), 256, 10)? })
@@ -85,21 +63,7 @@ fn lenet(scope: &Scope) -> Result<LeNet> {
 }
 
 fn transformer(scope: &Scope) -> Result<Transformer> {
-    let attention = AttentionOptions { heads: 4, dropout: 0.0, ..AttentionOptions::default() };
-    let options = TransformerOptions {
-        inner: 256,
-        attention,
-        dropout: 0.0,
-        activation: Activation::Gelu,
-        norm_first: true,
-        ..TransformerOptions::new(64, 4)
-    };
-    Ok(Transformer {
-        embedding: Embedding::new(&scope.at("embedding"), 128, 64)?,
-        positions: Embedding::new(&scope.at("positions"), 64, 64)?,
-        blocks: TransformerEncoder::new(&scope.at("blocks"), 2, &options, true)?,
-        output: Linear::new(&scope.at("output"), 64, 128)?,
-    })
+    Transformer::new(scope, LENGTH, 256)
 }
 
 /// The formula of `initial` in `make.py`.

@@ -5,7 +5,7 @@ mod suites;
 mod training;
 
 pub(crate) use failures::each_call_fails_in_turn;
-pub(crate) use suites::{check, gradients, minilm, random_graphs};
+pub(crate) use suites::{gradients, minilm, op_cases, random_graphs};
 pub(crate) use training::{a_loop_grows_its_cache, training};
 
 use hadal_native::{NativeBackend, Platform, Settings};

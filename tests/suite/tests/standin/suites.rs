@@ -4,13 +4,13 @@ use super::{Open, open};
 use hadal::nn::{Bert, BertConfig, Scope, Weights};
 use hadal::{DType, Device, Tensor};
 use hadal_native::Platform;
-use hadal_suite::{Case, gradients as library, random};
+use hadal_suite::{Case, cases, gradients as library, random};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Runs cases. A finding of the stand-in ends its context, so the device is opened anew for the next case.
-pub(crate) fn check(platform: &dyn Platform, all: impl IntoIterator<Item = Case>) {
+fn check(platform: &dyn Platform, all: impl IntoIterator<Item = Case>) {
     let mut device = None;
     let mut failures = Vec::new();
     let mut count = 0;
@@ -35,9 +35,20 @@ pub(crate) fn check(platform: &dyn Platform, all: impl IntoIterator<Item = Case>
     );
 }
 
-/// Whether all graphs are run that wgpu runs. Compiling kernels takes most of the time, so that without `HADAL_ALL_GRAPHS=1` it is a share of them, always the same one.
+/// Whether all is run that wgpu runs. Compiling kernels takes most of the time, so that without `HADAL_ALL_GRAPHS=1` it is a share of it, always the same one.
 fn all_graphs() -> bool {
     std::env::var_os("HADAL_ALL_GRAPHS").is_some_and(|value| value == "1")
+}
+
+/// Every so many from the first one on, so that platforms with different first ones see more together than one does; or all.
+fn share<T>(all: Vec<T>, (first, step): (usize, usize)) -> impl Iterator<Item = T> {
+    let (first, step) = if all_graphs() { (0, 1) } else { (first, step) };
+    all.into_iter().skip(first).step_by(step)
+}
+
+/// The cases of wgpu.
+pub(crate) fn op_cases(platform: &dyn Platform, which: (usize, usize)) {
+    check(platform, share(cases::all(&cases::EVERYWHERE).unwrap(), which));
 }
 
 /// Every fifth random graph.
@@ -46,11 +57,11 @@ pub(crate) fn random_graphs(platform: &dyn Platform) {
     check(platform, (0..500).step_by(step).map(|seed| random::graph(seed, 24, false).unwrap()));
 }
 
-/// Every gradient in `f32`; where all graphs are run, every second one, too.
-pub(crate) fn gradients(platform: &dyn Platform) {
+/// Gradients in `f32`; where all graphs are run, every second one, too.
+pub(crate) fn gradients(platform: &dyn Platform, which: (usize, usize)) {
     let once = library::all(DType::F32).unwrap();
     let again = once.iter().filter(|_| all_graphs()).map(|case| case.again().unwrap());
-    let all: Vec<library::Gradient> = again.chain(once.iter().cloned()).collect();
+    let all: Vec<library::Gradient> = again.chain(share(once.clone(), which)).collect();
     check(platform, all.iter().map(|gradient| gradient.case().unwrap()));
 }
 
