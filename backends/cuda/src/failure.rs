@@ -7,9 +7,7 @@ use hadal_native::Failure;
 const OUT_OF_MEMORY: u32 = 2;
 
 /// Codes after which a context cannot be used: shut down, not a context, errors of kernels, uncorrectable memory, unknown.
-const LOST: [u32; 14] = [4, 46, 201, 214, 220, 700, 702, 709, 710, 714, 715, 716, 717, 718];
-const LAUNCH_FAILED: u32 = 719;
-const UNKNOWN: u32 = 999;
+const LOST: [u32; 16] = [4, 46, 201, 214, 220, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 999];
 
 /// A failure of the function `call`.
 pub(crate) fn failure(call: &str, error: DriverError) -> Failure {
@@ -21,7 +19,7 @@ pub(crate) fn failure(call: &str, error: DriverError) -> Failure {
     let reason = format!("{call}: {} ({})", text(error.error_name()), text(error.error_string()));
     match code {
         OUT_OF_MEMORY => Failure::OutOfMemory,
-        code if LOST.contains(&code) || code == LAUNCH_FAILED || code == UNKNOWN => Failure::Lost(reason),
+        code if LOST.contains(&code) => Failure::Lost(reason),
         _ => Failure::Refused(reason),
     }
 }

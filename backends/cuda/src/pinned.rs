@@ -59,7 +59,6 @@ impl PinnedMemory {
     }
 
     fn mark(&mut self) -> Result<(), Failure> {
-        self.copies = Copies::Unmarked;
         // SAFETY: event and stream live as long as `self`.
         self.stream.call("cuEventRecord", |stream| unsafe { result::event::record(self.event, stream) })?;
         self.copies = Copies::Marked;

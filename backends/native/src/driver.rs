@@ -95,12 +95,12 @@ pub trait Kernel: Send + Sync + fmt::Debug {
     fn launch(&self, groups: [u32; 3], threads: [u32; 3], arguments: &[Vec<u8>]) -> Result<(), Failure>;
 }
 
-/// Page-locked memory of the host, by which copies go. One copy is under way at a time; each call waits for the one before.
+/// Page-locked memory of the host, by which copies go. Downloads may be under way together; what changes the memory waits for the copies before.
 pub trait Pinned: Send + fmt::Debug {
     /// The memory, once no copy uses it.
     fn bytes(&mut self) -> Result<&mut [u8], Failure>;
 
-    /// Queues a copy of its first `bytes` bytes to the device.
+    /// Queues a copy of its first `bytes` bytes to the device, once no other copy uses them.
     fn upload(&mut self, to: u64, bytes: usize) -> Result<(), Failure>;
 
     /// Queues a copy from the device to `at..at + bytes` of it.

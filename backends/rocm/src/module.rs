@@ -24,8 +24,7 @@ unsafe impl Sync for Module {}
 impl Module {
     /// Loads a code object and finds the kernel `entry`.
     pub(crate) fn load(stream: Arc<Stream>, code: &[u8], entry: &str) -> Result<Module, Failure> {
-        // A stand-in's code is text, which ends with a zero.
-        let code: Vec<u8> = code.iter().copied().chain([0]).collect();
+        let code = code.to_vec();
         let name =
             CString::new(entry).map_err(|_| Failure::Refused("the kernel's name has a zero".into()))?;
         let (mut module, mut function): (Handle, Handle) = (std::ptr::null_mut(), std::ptr::null_mut());

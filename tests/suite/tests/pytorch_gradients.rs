@@ -208,6 +208,8 @@ const OPS: &[(&str, &str, Apply)] = &[
     ("max", "reduce", |g, x| g.reduce(ReduceOp::Max, x[0], &[1])),
     ("min", "reduce", |g, x| g.reduce(ReduceOp::Min, x[0], &[1])),
     ("running sum", "cumulative", |g, x| running(g, x[0], ReduceOp::Sum)),
+    ("running maximum", "cumulative", |g, x| running(g, x[0], ReduceOp::Max)),
+    ("running minimum", "cumulative", |g, x| running(g, x[0], ReduceOp::Min)),
     ("running product", "cumulative", |g, x| running(g, x[0], ReduceOp::Product)),
     ("sort", "sort", |g, x| sorted(g, x[0], false)),
     ("sort descending", "sort", |g, x| sorted(g, x[0], true)),

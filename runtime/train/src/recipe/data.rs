@@ -18,6 +18,25 @@ pub(super) struct Data {
     pub(super) valid: DataLoader,
     /// Is looked at once, at the end.
     pub(super) test: DataLoader,
+    /// Of a text: all but the test part, and the test part.
+    text: Option<[HostTensor; 2]>,
+}
+
+impl Data {
+    /// The loss on the test part of a 5-gram that is counted on all else, in nats a character. `None` where the data is no text, or has more kinds of
+    /// characters than a 5-gram counts.
+    pub(super) fn five_gram_loss(&self) -> Result<Option<f64>> {
+        let Some(parts) = &self.text else { return Ok(None) };
+        let [mut counted, mut tested] = [Vec::new(), Vec::new()];
+        for (numbers, part) in [&mut counted, &mut tested].into_iter().zip(parts) {
+            for number in part.to_vec::<i32>().map_err(hadal::Error::from)? {
+                let Ok(number) = u16::try_from(number) else { return Ok(None) };
+                numbers.push(number);
+            }
+        }
+        let classes = counted.iter().chain(&tested).max().map_or(0, |&most| usize::from(most) + 1);
+        Ok(Some(NGram::count(&counted, 5, classes).loss(&tested)))
+    }
 }
 
 /// Loads the data. Errors: data that is not there; too little for a single batch.
@@ -39,6 +58,7 @@ pub(super) fn load(spec: &DataSpec, training: &TrainingSpec) -> Result<Data> {
                     .build()?,
                 valid: DataLoader::builder(valid).batch_size(EVALUATION).build()?,
                 test: test(spec)?,
+                text: None,
             })
         }
         DataSpec::KingJames { context, held_out, .. } => {
@@ -56,9 +76,10 @@ pub(super) fn load(spec: &DataSpec, training: &TrainingSpec) -> Result<Data> {
                 valid: DataLoader::builder(Windows::new(valid, *context, *context)?)
                     .batch_size(training.batch_size)
                     .build()?,
-                test: DataLoader::builder(Windows::new(test, *context, *context)?)
+                test: DataLoader::builder(Windows::new(test.clone(), *context, *context)?)
                     .batch_size(training.batch_size)
                     .build()?,
+                text: Some([rest, test]),
             })
         }
     }
@@ -98,18 +119,6 @@ pub(super) fn test(spec: &DataSpec) -> Result<DataLoader> {
             Ok(DataLoader::builder(Windows::new(test, *context, *context)?).batch_size(32).build()?)
         }
     }
-}
-
-/// The loss on the test part of a 5-gram that is counted on all else, in nats a character; `None` where the data is no text.
-pub(super) fn five_gram_loss(spec: &DataSpec) -> Result<Option<f64>> {
-    let DataSpec::KingJames { held_out, characters, .. } = spec else { return Ok(None) };
-    let (rest, test) = text::hold_out(&tokens(spec)?, *held_out)?;
-    let numbers = |part: &HostTensor| -> Result<Vec<u16>> {
-        let wide = part.to_vec::<i32>().map_err(hadal::Error::from)?;
-        Ok(wide.into_iter().map(|c| u16::try_from(c).unwrap_or(u16::MAX)).collect())
-    };
-    let counted = NGram::count(&numbers(&rest)?, 5, characters.chars().count());
-    Ok(Some(counted.loss(&numbers(&test)?)))
 }
 
 fn with_shuffled(all: &TensorDataset, seed: u64) -> Result<TensorDataset> {

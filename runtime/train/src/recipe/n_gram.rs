@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 /// Characters of a gram at most: their keys have 16 bits for each.
-pub(super) const LONGEST: usize = 8;
+const LONGEST: usize = 8;
 
 /// How often a context was seen, and with how many different characters after it.
 #[derive(Clone, Copy, Default)]
@@ -22,7 +22,7 @@ pub(super) struct NGram {
 }
 
 impl NGram {
-    /// Counts a text of characters from 0 to `classes`, at most 65,536 of them. `n` is at most [`LONGEST`].
+    /// Counts a text of characters from 0 to `classes`, at most 65,536 of them. `n` is from 1 to [`LONGEST`].
     pub(super) fn count(text: &[u16], n: usize, classes: usize) -> NGram {
         let n = n.clamp(1, LONGEST);
         let mut grams = vec![HashMap::new(); n];

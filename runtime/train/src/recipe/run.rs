@@ -1,6 +1,6 @@
 //! From a recipe to a trained model.
 
-use super::data::{self, Data};
+use super::data;
 use super::{Classifier, DataSpec, LanguageModel, OptimizerKind, Recipe, ScheduleKind};
 use crate::{
     Accuracy, Callback, Checkpoint, Direction, EarlyStopping, Evaluator, Examples, History, Loss, Metric,
@@ -77,7 +77,7 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
         }
         _ => None,
     };
-    let Data { train, valid, test } = data::load(&recipe.data, &recipe.training)?;
+    let data = data::load(&recipe.data, &recipe.training)?;
     let scope = Scope::random(device, recipe.training.seed);
     let task = &*task(recipe, &scope)?;
     let optimizer = optimizer(recipe, task)?;
@@ -90,7 +90,7 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
         ..recipe.options()
     };
     // As many as there were if the batch did not grow.
-    let steps = recipe.training.epochs as usize * train.batches_per_epoch() / options.accumulate;
+    let steps = recipe.training.epochs as usize * data.train.batches_per_epoch() / options.accumulate;
     let mut trainer = Trainer::new(task, &*optimizer, schedule(recipe, steps), options)?.callback(watch);
     for metric in metrics(recipe) {
         trainer = trainer.metric(metric);
@@ -101,7 +101,7 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
     if let Some(checkpoint) = &checkpoint {
         trainer.resume(checkpoint)?;
     }
-    let outcome = trainer.fit(&train, Some(&valid))?;
+    let outcome = trainer.fit(&data.train, Some(&data.valid))?;
     drop(trainer);
     if outcome.paused {
         return Ok(Trained {
@@ -116,8 +116,8 @@ pub fn train(recipe: &Recipe, device: &Device, given: &Given, watch: impl Callba
     {
         task.module().load_state_dict(&Checkpoint::open(best)?.model(device))?;
     }
-    let mut test = measure(recipe, task, device, &test, |_| Ok(()))?;
-    test.extend(data::five_gram_loss(&recipe.data)?.map(|loss| ("five_gram_loss", loss)));
+    let mut test = measure(recipe, task, device, &data.test, |_| Ok(()))?;
+    test.extend(data.five_gram_loss()?.map(|loss| ("five_gram_loss", loss)));
     Ok(Trained { steps: outcome.steps, history: outcome.history, test, paused: false })
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | inputs | `x` |
 //! | output | like `x`: `x[0] ∘ … ∘ x[i]` |
-//! | gradient | of sums and products; running extremes have none |
+//! | gradient | of several elements that equal the extreme the one seen last has it; products and extremes need the square of the axis |
 //! | ONNX / PyTorch | `CumSum`, `CumProd` / `torch.cumsum`, `torch.cummax` |
 
 use super::{combine_floats, combine_ints, identity};
@@ -62,55 +62,93 @@ impl Operator for Cumulative {
                 let transposed = Cumulative { reverse: !self.reverse, ..self.clone() };
                 Ok(vec![Some(cx.graph.apply(transposed, &[d])?)])
             }
-            ReduceOp::Product => Ok(vec![Some(self.product_gradient(cx.graph, x, d)?)]),
-            _ => Err(cx.no_gradient("running extremes are not differentiated")),
+            _ => Ok(vec![Some(self.square_gradient(cx.graph, x, d)?)]),
         }
     }
 }
 
 impl Cumulative {
-    /// With `i` the element and `j` the result, for a running product from the front:
-    /// `dx[i] = Π_{k<i} x[k] · Σ_{j>=i} d[j] Π_{i<k<=j} x[k]`. It needs the square of the axis, but no division, so zeros are right.
-    fn product_gradient(&self, g: &mut Graph, x: NodeId, d: NodeId) -> Result<NodeId, GraphError> {
-        let (shape, axis, dtype) = (g.shape(x).clone(), self.axis, g.dtype(x));
-        let n = shape[axis].clone();
+    /// The gradient of products and extremes: the sum over the results `j` of `d[j]`, times what result `j` changes with element `i`.
+    fn square_gradient(&self, g: &mut Graph, x: NodeId, d: NodeId) -> Result<NodeId, GraphError> {
+        let (shape, axis) = (g.shape(x).clone(), self.axis);
         if self.reverse {
             let (x, d) = (flip(g, x, axis)?, flip(g, d, axis)?);
             let forward = Cumulative { reverse: false, ..self.clone() };
-            let gradient = forward.product_gradient(g, x, d)?;
+            let gradient = forward.square_gradient(g, x, d)?;
             return flip(g, gradient, axis);
         }
         let mut d = d;
         if self.exclusive {
-            // Result j of the exclusive product is result j - 1 of the inclusive one; the first is constant.
+            // Result j of the exclusive one is result j - 1 of the inclusive one; the first is constant.
             let mut high = vec![Dim::ZERO; shape.rank()];
             high[axis] = Dim::ONE;
-            let pad = Pad { low: vec![Dim::ZERO; shape.rank()], high, value: Scalar::zero(dtype) };
+            let pad = Pad { low: vec![Dim::ZERO; shape.rank()], high, value: Scalar::zero(g.dtype(x)) };
             let padded = g.apply(pad, &[d])?;
-            d = g.narrow(padded, axis, 1, n.clone())?;
+            d = g.narrow(padded, axis, 1, shape[axis].clone())?;
         }
-        // Axis `axis` is i, axis `axis + 1` is k and then j.
+        // Axis `axis` is i, axis `axis + 1` is j.
         let mut square = shape.clone();
-        square.0.insert(axis, n);
-        let others: Vec<usize> = (0..square.rank()).filter(|&a| a != axis).collect();
-        let along_second = Broadcast { shape: square.clone(), axes: others };
-        let i = g.iota(square.clone(), axis, DType::I32)?;
-        let k = g.iota(square, axis + 1, DType::I32)?;
-        let x_k = g.apply(along_second.clone(), &[x])?;
+        square.0.insert(axis, shape[axis].clone());
+        let others = (0..square.rank()).filter(|&a| a != axis).collect();
+        let along_j = Broadcast { shape: square, axes: others };
+        match self.op {
+            ReduceOp::Product => self.product_gradient(g, x, d, along_j),
+            _ => self.extreme_gradient(g, x, d, along_j),
+        }
+    }
+
+    /// `dx[i] = Π_{k<i} x[k] · Σ_{j>=i} d[j] Π_{i<k<=j} x[k]`. It has no division, so zeros are right.
+    fn product_gradient(
+        &self,
+        g: &mut Graph,
+        x: NodeId,
+        d: NodeId,
+        along_j: Broadcast,
+    ) -> Result<NodeId, GraphError> {
+        let (axis, dtype) = (self.axis, g.dtype(x));
+        let i = g.iota(along_j.shape.clone(), axis, DType::I32)?;
+        let j = g.iota(along_j.shape.clone(), axis + 1, DType::I32)?;
+        let x_j = g.apply(along_j.clone(), &[x])?;
         let one = g.scalar(1.0, dtype)?;
-        let after = g.compare(CompareOp::Gt, k, i)?;
-        let factors = g.select(after, x_k, one)?;
+        let after = g.compare(CompareOp::Gt, j, i)?;
+        let factors = g.select(after, x_j, one)?;
         let running = Cumulative { op: ReduceOp::Product, axis: axis + 1, exclusive: false, reverse: false };
         let between = g.apply(running, &[factors])?;
-        let d_j = g.apply(along_second, &[d])?;
+        let d_j = g.apply(along_j, &[d])?;
         let terms = g.mul(d_j, between)?;
         let zero = g.scalar(0.0, dtype)?;
-        let from_i = g.compare(CompareOp::Ge, k, i)?;
+        let from_i = g.compare(CompareOp::Ge, j, i)?;
         let terms = g.select(from_i, terms, zero)?;
         let sum = g.reduce(ReduceOp::Sum, terms, &[axis + 1])?;
         let before = Cumulative { op: ReduceOp::Product, axis, exclusive: true, reverse: false };
         let before = g.apply(before, &[x])?;
         g.mul(before, sum)
+    }
+
+    /// `dx[i]` is the sum of `d[j]` over the results `j` whose extreme was last met at `i`.
+    fn extreme_gradient(
+        &self,
+        g: &mut Graph,
+        x: NodeId,
+        d: NodeId,
+        along_j: Broadcast,
+    ) -> Result<NodeId, GraphError> {
+        let (shape, axis, dtype) = (g.shape(x).clone(), self.axis, g.dtype(x));
+        let running = Cumulative { op: self.op, axis, exclusive: false, reverse: false };
+        let extreme = g.apply(running, &[x])?;
+        let met = g.compare(CompareOp::Eq, x, extreme)?;
+        let position = g.iota(shape, axis, DType::I32)?;
+        let first = g.scalar(0.0, DType::I32)?;
+        let position = g.select(met, position, first)?;
+        let running = Cumulative { op: ReduceOp::Max, axis, exclusive: false, reverse: false };
+        let position = g.apply(running, &[position])?;
+        let i = g.iota(along_j.shape.clone(), axis, DType::I32)?;
+        let met_at = g.apply(along_j.clone(), &[position])?;
+        let d_j = g.apply(along_j, &[d])?;
+        let here = g.compare(CompareOp::Eq, met_at, i)?;
+        let zero = g.scalar(0.0, dtype)?;
+        let terms = g.select(here, d_j, zero)?;
+        g.reduce(ReduceOp::Sum, terms, &[axis + 1])
     }
 
     fn run<T: Copy>(&self, rows: &Rows, values: &mut [T], start: T, combine: impl Fn(T, T) -> T) {

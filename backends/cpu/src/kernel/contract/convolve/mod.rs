@@ -372,6 +372,11 @@ impl ConvolvePlan {
         run.report(fault.into_inner());
     }
 
+    /// Images of a block of sums, whose planes have so many elements: factors of a tile meet all windows before the next tile's do, and windows go channel by channel.
+    fn images_together(&self, plane: usize) -> usize {
+        (CLOSE / (self.outputs.min(OUTPUTS) * self.elements + 2 * plane)).max(2)
+    }
+
     /// Safety: as [`Prepared::run`].
     unsafe fn run_sums(&self, run: &Run<'_>) {
         let workers = run.workers.for_cost(self.flop / 4);
@@ -381,9 +386,7 @@ impl ConvolvePlan {
         let (pitches, plane) = self.planes.pitches(first.extent);
         let windows = self.windows(channels, &pitches, plane);
         let parts = (4 * workers.threads()).min(images);
-        // Factors of a tile meet all windows before the next tile's do, and windows go channel by channel.
-        let image = self.outputs.min(OUTPUTS) * self.elements + 2 * plane;
-        let block = (CLOSE / image).max(2).min(images.div_ceil(parts));
+        let block = self.images_together(plane).min(images.div_ceil(parts));
         let length = self.planes.last().elements;
         let lines: Vec<usize> = {
             let rows = self.elements(1, &pitches, 0);
@@ -535,7 +538,10 @@ impl Prepared for ConvolvePlan {
         let (_, plane) = self.planes.pitches(self.planes.axes[0].extent);
         let copied = match self.way {
             Way::Positions => plane * self.planes.channels + self.outputs * self.positions.min(BLOCK),
-            Way::Sums => BLOCK.max(plane * self.planes.images + self.outputs * self.elements),
+            Way::Sums => {
+                let factors = if self.lines.is_some() { 0 } else { self.outputs * self.elements };
+                self.images_together(plane) * (plane * self.planes.images + factors)
+            }
         };
         (copied * size_of::<f32>() + self.epilogue.scratch()) as u64
     }
