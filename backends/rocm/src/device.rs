@@ -4,7 +4,7 @@ use crate::compiler;
 use crate::library::Libraries;
 use crate::module::Module;
 use crate::pinned::PinnedMemory;
-use crate::table::{DevicePointer, Handle, Hip, Status};
+use crate::table::{AnyProperties, DevicePointer, Handle, Hip, Status};
 use crate::timer::Events;
 use hadal_device::{DeviceInfo, DeviceKind};
 use hadal_native::{Driver, Facts, Failure, Kernel, Pinned, Timer};
@@ -13,13 +13,13 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Arc;
 
 // `hipDeviceAttribute_t`, with its numbers since ROCm 5.
-const INTEGRATED: u32 = 16;
-const MAX_THREADS_PER_BLOCK: u32 = 56;
-const MAX_SHARED_MEMORY_PER_BLOCK: u32 = 74;
-const WARP_SIZE: u32 = 87;
+pub(crate) const INTEGRATED: u32 = 16;
+pub(crate) const MAX_THREADS_PER_BLOCK: u32 = 56;
+pub(crate) const MAX_SHARED_MEMORY_PER_BLOCK: u32 = 74;
+pub(crate) const WARP_SIZE: u32 = 87;
 
 /// `hipStreamNonBlocking`.
-const NON_BLOCKING: u32 = 1;
+pub(crate) const NON_BLOCKING: u32 = 1;
 
 /// The stream of a device, which everything that was made on it keeps alive.
 #[derive(Debug)]
@@ -93,8 +93,7 @@ fn attribute(hip: &Hip, which: u32, device: c_int) -> Result<c_int, Failure> {
 
 /// `gfx90a:sramecc+:xnack-`.
 fn architecture(libraries: &Libraries, device: c_int) -> Result<String, Failure> {
-    // Larger than any form of `hipDeviceProp_t`, and aligned as it.
-    let mut properties = [0u64; 1024];
+    let mut properties: AnyProperties = [0; _];
     let (get, at) = (libraries.properties.get, libraries.properties.architecture);
     // SAFETY: so many bytes are there.
     let got = unsafe { get(properties.as_mut_ptr().cast::<c_void>(), device) };

@@ -4,13 +4,15 @@
 //! of ROCm 5, 6 or 7; where one is missing, [`RocmFactory`] says which one and how to get it. How programs become launches is told in
 //! [`hadal_native`]; this crate is the calls of the runtime, behind [`hadal_native::Driver`].
 //!
-//! - `table` is HIP's and hipRTC's functions, looked up by name in `library`.
+//! - `table` is HIP's and hipRTC's functions, looked up by name in `library`; with the feature `hip-sys`, `bindings` proves the signatures of HIP's.
 //! - `device` is an open device and its stream; its kernels are for wavefronts of 32 or 64 lanes, as the device says.
 //! - `module`, `pinned` and `timer` own modules, page-locked memory and events, and give them back when they are dropped.
 //! - `compiler` is hipRTC. Releases before an architecture's first one end the process when they are asked to compile for it, so they are refused by name.
 //!
 //! `unsafe` is what calling C takes; each place says why it holds.
 
+#[cfg(feature = "hip-sys")]
+mod bindings;
 mod compiler;
 mod device;
 mod library;

@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 /// `hipEventDisableTiming`.
-const DISABLE_TIMING: u32 = 2;
+pub(crate) const DISABLE_TIMING: u32 = 2;
 
 /// Given back when it is dropped.
 #[derive(Debug)]

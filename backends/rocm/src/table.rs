@@ -35,42 +35,51 @@ macro_rules! functions {
     };
 }
 
-functions! {
-    /// HIP's runtime.
-    Hip {
-        hipInit(c_uint) -> Status;
-        hipRuntimeGetVersion(*mut c_int) -> Status;
-        hipGetErrorName(Status) -> *const c_char;
-        hipGetErrorString(Status) -> *const c_char;
-        hipGetDeviceCount(*mut c_int) -> Status;
-        hipSetDevice(c_int) -> Status;
-        hipDeviceGetName(*mut c_char, c_int, c_int) -> Status;
-        hipDeviceTotalMem(*mut usize, c_int) -> Status;
-        hipDeviceGetAttribute(*mut c_int, c_uint, c_int) -> Status;
-        hipStreamCreateWithFlags(*mut Handle, c_uint) -> Status;
-        hipStreamDestroy(Handle) -> Status;
-        hipStreamSynchronize(Handle) -> Status;
-        hipEventCreateWithFlags(*mut Handle, c_uint) -> Status;
-        hipEventDestroy(Handle) -> Status;
-        hipEventRecord(Handle, Handle) -> Status;
-        hipEventSynchronize(Handle) -> Status;
-        hipEventElapsedTime(*mut c_float, Handle, Handle) -> Status;
-        hipMalloc(*mut DevicePointer, usize) -> Status;
-        hipFree(DevicePointer) -> Status;
-        hipHostMalloc(*mut *mut c_void, usize, c_uint) -> Status;
-        hipHostFree(*mut c_void) -> Status;
-        hipMemcpyHtoDAsync(DevicePointer, *const c_void, usize, Handle) -> Status;
-        hipMemcpyDtoHAsync(*mut c_void, DevicePointer, usize, Handle) -> Status;
-        hipMemcpyDtoDAsync(DevicePointer, DevicePointer, usize, Handle) -> Status;
-        hipMemsetAsync(DevicePointer, c_int, usize, Handle) -> Status;
-        hipModuleLoadData(*mut Handle, *const c_void) -> Status;
-        hipModuleUnload(Handle) -> Status;
-        hipModuleGetFunction(*mut Handle, Handle, *const c_char) -> Status;
-        hipModuleLaunchKernel(
-            Handle, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, Handle, *mut *mut c_void, *mut *mut c_void
-        ) -> Status;
-    }
+/// Hands the functions of HIP's runtime to a macro; `bindings` proves them.
+macro_rules! hip_functions {
+    ($use:ident) => {
+        $use! {
+            /// HIP's runtime.
+            Hip {
+                hipInit(c_uint) -> Status;
+                hipRuntimeGetVersion(*mut c_int) -> Status;
+                hipGetErrorName(Status) -> *const c_char;
+                hipGetErrorString(Status) -> *const c_char;
+                hipGetDeviceCount(*mut c_int) -> Status;
+                hipSetDevice(c_int) -> Status;
+                hipDeviceGetName(*mut c_char, c_int, c_int) -> Status;
+                hipDeviceTotalMem(*mut usize, c_int) -> Status;
+                hipDeviceGetAttribute(*mut c_int, c_uint, c_int) -> Status;
+                hipStreamCreateWithFlags(*mut Handle, c_uint) -> Status;
+                hipStreamDestroy(Handle) -> Status;
+                hipStreamSynchronize(Handle) -> Status;
+                hipEventCreateWithFlags(*mut Handle, c_uint) -> Status;
+                hipEventDestroy(Handle) -> Status;
+                hipEventRecord(Handle, Handle) -> Status;
+                hipEventSynchronize(Handle) -> Status;
+                hipEventElapsedTime(*mut c_float, Handle, Handle) -> Status;
+                hipMalloc(*mut DevicePointer, usize) -> Status;
+                hipFree(DevicePointer) -> Status;
+                hipHostMalloc(*mut *mut c_void, usize, c_uint) -> Status;
+                hipHostFree(*mut c_void) -> Status;
+                hipMemcpyHtoDAsync(DevicePointer, *const c_void, usize, Handle) -> Status;
+                hipMemcpyDtoHAsync(*mut c_void, DevicePointer, usize, Handle) -> Status;
+                hipMemcpyDtoDAsync(DevicePointer, DevicePointer, usize, Handle) -> Status;
+                hipMemsetAsync(DevicePointer, c_int, usize, Handle) -> Status;
+                hipModuleLoadData(*mut Handle, *const c_void) -> Status;
+                hipModuleUnload(Handle) -> Status;
+                hipModuleGetFunction(*mut Handle, Handle, *const c_char) -> Status;
+                hipModuleLaunchKernel(
+                    Handle, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, Handle, *mut *mut c_void, *mut *mut c_void
+                ) -> Status;
+            }
+        }
+    };
 }
+#[cfg(feature = "hip-sys")]
+pub(crate) use hip_functions;
+
+hip_functions!(functions);
 
 functions! {
     /// hipRTC.
@@ -87,17 +96,29 @@ functions! {
     }
 }
 
+/// `hipGetDeviceProperties`.
+pub(crate) type GetProperties = unsafe extern "C" fn(*mut c_void, c_int) -> Status;
+
+/// Room for every form of `hipDeviceProp_t`, aligned as it.
+pub(crate) type AnyProperties = [u64; 1024];
+
+/// Where `gcnArchName` lies in ROCm 5, and since ROCm 6.
+pub(crate) const ARCHITECTURE_IN_ROCM_5: usize = 396;
+const ARCHITECTURE: usize = 1160;
+
 /// `hipGetDeviceProperties`, whose structure changed with ROCm 6.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Properties {
-    pub(crate) get: unsafe extern "C" fn(*mut c_void, c_int) -> Status,
+    pub(crate) get: GetProperties,
     /// Where `gcnArchName` lies.
     pub(crate) architecture: usize,
 }
 
 /// The newest form that the library has. Errors: the name of the function that it lacks.
 pub(crate) fn properties(library: &Library) -> Result<Properties, &'static str> {
-    for (name, architecture) in [("hipGetDevicePropertiesR0600", 1160), ("hipGetDeviceProperties", 396)] {
+    for (name, architecture) in
+        [("hipGetDevicePropertiesR0600", ARCHITECTURE), ("hipGetDeviceProperties", ARCHITECTURE_IN_ROCM_5)]
+    {
         // SAFETY: the signature is that of the library's manual.
         if let Ok(get) = unsafe { library.get(name.as_bytes()) } {
             return Ok(Properties { get: *get, architecture });
@@ -107,10 +128,10 @@ pub(crate) fn properties(library: &Library) -> Result<Properties, &'static str> 
 }
 
 /// `hipErrorOutOfMemory`.
-const OUT_OF_MEMORY: Status = 2;
+pub(crate) const OUT_OF_MEMORY: Status = 2;
 
 /// Codes after which a device cannot be used in this process: shut down, a context that is gone, errors of kernels, unknown.
-const LOST: [Status; 10] = [4, 201, 214, 700, 702, 709, 710, 718, 719, 999];
+pub(crate) const LOST: [Status; 10] = [4, 201, 214, 700, 702, 709, 710, 718, 719, 999];
 
 impl Hip {
     /// What the function `call` returned.

@@ -1,4 +1,4 @@
-//! Compilers for GPUs, which need no GPU: NVRTC and `ptxas` out of PyPI's packages, clang for AMD's out of Debian's.
+//! Compilers for GPUs, which need no GPU: NVRTC and `ptxas` out of PyPI's packages, clang for AMD's out of Debian's. And HIP's headers.
 
 use crate::{data, install, process, workspace};
 use std::path::{Path, PathBuf};
@@ -49,4 +49,20 @@ pub(crate) fn ensure_clang() -> bool {
     // Without the file clang answers with its bare name.
     let complete = sanitizer.is_some_and(|path| Path::new(path.trim()).is_absolute());
     complete || install::apt(&["clang-19", "libclang-rt-19-dev", "libstdc++-12-dev"])
+}
+
+/// The folder whose `include` has HIP's headers: that of ROCm, of Debian's package, or `target/hip`; `None` where there are none.
+pub(crate) fn hip_folder() -> Option<PathBuf> {
+    let named = std::env::var_os("HIP_PATH").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let places = named.into_iter().chain(["/opt/rocm".into(), "/usr".into(), own_hip().join("usr")]);
+    places.into_iter().find(|folder| folder.join("include/hip/hip_runtime_api.h").is_file())
+}
+
+fn own_hip() -> PathBuf {
+    workspace::root().join("target").join("hip")
+}
+
+/// Makes sure of HIP's headers; returns whether they are there. The runtime is not installed: it would be found where there is no device for it.
+pub(crate) fn ensure_hip() -> bool {
+    hip_folder().is_some() || (install::unpack("libamdhip64-dev", &own_hip()) && hip_folder().is_some())
 }

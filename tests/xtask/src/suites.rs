@@ -24,6 +24,8 @@ pub(crate) enum Need {
     Cuda,
     /// clang with AMD's back end.
     Clang,
+    /// HIP's headers.
+    Hip,
 }
 
 /// A named part of the tests.
@@ -56,27 +58,33 @@ impl Suite {
 pub(crate) const FEATURES: &str =
     "hadal-data/parquet,hadal-data/zstd,hadal-data/tokenizers,hadal-cli/dashboard";
 
+/// Those, and the one that compares our table of HIP's functions with the crate `hip-sys`: it takes HIP's headers to compile and its library to link, so it is for
+/// lints alone.
+pub(crate) const LINTED: &str =
+    "hadal-data/parquet,hadal-data/zstd,hadal-data/tokenizers,hadal-cli/dashboard,hadal-rocm/hip-sys";
+
 /// Every suite.
 pub(crate) fn all() -> &'static [Suite] {
-    use Need::{Clang, Cuda, Data, Driver, Models, Wasm};
+    use Need::{Clang, Cuda, Data, Driver, Hip, Models, Wasm};
     use Runner::{Cargo, Tests};
     const {
         &[
             suite("format", "rustfmt finds nothing to change", Cargo(&["fmt", "--all", "--check"])),
             suite(
                 "clippy",
-                "no warning anywhere",
+                "no warning anywhere, and HIP's functions as hip-sys has them",
                 Cargo(&[
                     "clippy",
                     "--workspace",
                     "--all-targets",
                     "--features",
-                    FEATURES,
+                    LINTED,
                     "--",
                     "-D",
                     "warnings",
                 ]),
-            ),
+            )
+            .needs(&[Hip]),
             suite("graph", "ops, gradients, passes, reference", Tests(&["hadal-graph"])),
             suite("device", "selectors and the registry", Tests(&["hadal-device"])),
             suite("shaders", "every kernel is valid WGSL and as it was", Tests(&["hadal-shaders"])),

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: sets up, runs the suites, prints a table, and ends with the summary lines of the test runner.
 
 use crate::process::{cargo, describe, succeeds, watch};
-use crate::suites::{FEATURES, Need, Runner, Suite, all};
+use crate::suites::{FEATURES, LINTED, Need, Runner, Suite, all};
 use crate::{compilers, data, driver, models, wasm, workspace};
 use anyhow::{Context, Result, bail};
 use std::process::{Command, ExitCode};
@@ -35,6 +35,9 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     }
     if needs(Need::Clang) && !compilers::ensure_clang() {
         eprintln!("without clang-19 the tests of HIP kernels will fail");
+    }
+    if needs(Need::Hip) && !compilers::ensure_hip() {
+        eprintln!("without HIP's headers its functions are not compared with hip-sys, which fails in CI");
     }
     let nextest = succeeds("cargo", &["nextest", "--version"]);
     if chosen.iter().any(|suite| matches!(suite.runner, Runner::Tests(..))) {
@@ -108,7 +111,15 @@ fn fetch_models() -> Result<(bool, Vec<String>)> {
 
 fn commands(suite: &Suite, nextest: bool) -> Vec<Command> {
     let mut commands = match suite.runner {
-        Runner::Cargo(arguments) => vec![cargo(arguments)],
+        Runner::Cargo(arguments) => {
+            // At home lints do without HIP's headers.
+            let without = compilers::hip_folder().is_none() && std::env::var_os("CI").is_none();
+            let narrowed = |&argument: &&'static str| match argument {
+                LINTED if without => FEATURES,
+                other => other,
+            };
+            vec![cargo(&arguments.iter().map(narrowed).collect::<Vec<_>>())]
+        }
         Runner::Tests(packages) if nextest => {
             let packages: Vec<String> =
                 packages.iter().map(|package| format!("package({package})")).collect();
@@ -139,6 +150,11 @@ fn commands(suite: &Suite, nextest: bool) -> Vec<Command> {
         if suite.needs.contains(&Need::Cuda) {
             command.env("LD_LIBRARY_PATH", compilers::library_path());
             command.env("HADAL_CUDA", compilers::cuda_folder());
+        }
+        if suite.needs.contains(&Need::Hip)
+            && let Some(folder) = compilers::hip_folder()
+        {
+            command.env("HIP_PATH", folder);
         }
         // Keeps a layer of Mesa from complaining where there is no desktop.
         command.env("NODEVICE_SELECT", "1");

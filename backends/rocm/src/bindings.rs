@@ -1,0 +1,120 @@
+//! Proof, while compiling, that the table has the signatures and numbers of the crate `hip-sys`, whose bindings were made from the headers of HIP 5.4.
+//!
+//! Each function of theirs is taken as a pointer with as many parameters as ours, and its type has to pass for ours, part by part. [`PassesFor`] has one line for each way in
+//! which two types may differ and still be the same to C; numbers pass for nothing but themselves, so neither a width nor a parameter too many is let through. hipRTC is
+//! not among the bindings.
+
+use crate::table::{DevicePointer, Handle, LOST, OUT_OF_MEMORY, Status, hip_functions};
+use crate::{device, pinned, table};
+use hip_sys::hiprt as theirs;
+use std::ffi::{c_char, c_float, c_int, c_uint, c_void};
+use std::mem::{offset_of, size_of};
+
+/// The same to C as `Ours`.
+trait PassesFor<Ours> {}
+
+impl PassesFor<c_char> for c_char {}
+impl PassesFor<c_int> for c_int {}
+impl PassesFor<c_uint> for c_uint {}
+impl PassesFor<c_float> for c_float {}
+impl PassesFor<usize> for usize {}
+impl PassesFor<c_void> for c_void {}
+
+// Enumerations, which C passes as numbers of the same width.
+impl PassesFor<Status> for theirs::hipError_t {}
+impl PassesFor<c_uint> for theirs::hipDeviceAttribute_t {}
+const _: () = assert!(size_of::<theirs::hipError_t>() == size_of::<Status>());
+const _: () = assert!(size_of::<theirs::hipDeviceAttribute_t>() == size_of::<c_uint>());
+
+// What handles point to is known to the runtime alone, and the properties are room for every release's form of them.
+impl PassesFor<c_void> for theirs::ihipStream_t {}
+impl PassesFor<c_void> for theirs::ihipEvent_t {}
+impl PassesFor<c_void> for theirs::ihipModule_t {}
+impl PassesFor<c_void> for theirs::ihipModuleSymbol_t {}
+impl PassesFor<c_void> for theirs::hipDeviceProp_t {}
+
+// Pointers to what is the same.
+impl<T: PassesFor<U>, U> PassesFor<*mut U> for *mut T {}
+impl<T: PassesFor<U>, U> PassesFor<*const U> for *const T {}
+// `hipMemcpyHtoDAsync` reads through a pointer that may write in HIP 5.
+impl<T: PassesFor<U>, U> PassesFor<*const U> for *mut T {}
+
+macro_rules! functions_of {
+    ($($theirs:ident $ours:ident),*) => {
+        impl<R: PassesFor<S>, S, $($theirs: PassesFor<$ours>, $ours),*> PassesFor<unsafe extern "C" fn($($ours),*) -> S>
+            for unsafe extern "C" fn($($theirs),*) -> R
+        {
+        }
+    };
+}
+
+functions_of!(A Z);
+functions_of!(A Z, B Y);
+functions_of!(A Z, B Y, C X);
+functions_of!(A Z, B Y, C X, D W);
+functions_of!(A Z, B Y, C X, D W, E V, F U, G T, H Q, I P, J O, K N);
+
+/// Compiles where `theirs` passes for `U`.
+const fn proves<T: PassesFor<U> + Copy, U>(_theirs: T) {}
+
+/// `_`, for a type of ours.
+macro_rules! any {
+    ($ours:ty) => {
+        _
+    };
+}
+
+macro_rules! proofs {
+    ($(#[$about:meta])* $table:ident { $($name:ident($($ours:ty),*) -> $result:ty;)* }) => {
+        const _: () = {
+            $(proves::<_, unsafe extern "C" fn($($ours),*) -> $result>(
+                theirs::$name as unsafe extern "C" fn($(any!($ours)),*) -> _,
+            );)*
+        };
+    };
+}
+
+hip_functions!(proofs);
+
+const _: () =
+    proves::<_, table::GetProperties>(theirs::hipGetDeviceProperties as unsafe extern "C" fn(_, _) -> _);
+const _: () = assert!(offset_of!(theirs::hipDeviceProp_t, gcnArchName) == table::ARCHITECTURE_IN_ROCM_5);
+const _: () = assert!(size_of::<theirs::hipDeviceProp_t>() <= size_of::<table::AnyProperties>());
+
+const _: () = {
+    use theirs::hipDeviceAttribute_t as Attribute;
+    assert!(device::INTEGRATED == Attribute::hipDeviceAttributeIntegrated as u32);
+    assert!(device::MAX_THREADS_PER_BLOCK == Attribute::hipDeviceAttributeMaxThreadsPerBlock as u32);
+    assert!(
+        device::MAX_SHARED_MEMORY_PER_BLOCK == Attribute::hipDeviceAttributeMaxSharedMemoryPerBlock as u32
+    );
+    assert!(device::WARP_SIZE == Attribute::hipDeviceAttributeWarpSize as u32);
+    assert!(device::NON_BLOCKING == theirs::hipStreamNonBlocking);
+    assert!(pinned::DISABLE_TIMING == theirs::hipEventDisableTiming);
+};
+
+const _: () = {
+    use theirs::hipError_t as Error;
+    assert!(OUT_OF_MEMORY == Error::hipErrorOutOfMemory as Status);
+    let lost = [
+        Error::hipErrorDeinitialized,
+        Error::hipErrorInvalidContext,
+        Error::hipErrorECCNotCorrectable,
+        Error::hipErrorIllegalAddress,
+        Error::hipErrorLaunchTimeOut,
+        Error::hipErrorContextIsDestroyed,
+        Error::hipErrorAssert,
+        Error::hipErrorLaunchFailure,
+        Error::hipErrorUnknown,
+    ];
+    let mut i = 0;
+    while i < lost.len() {
+        let (mut known, mut j) = (false, 0);
+        while j < LOST.len() {
+            known |= LOST[j] == lost[i] as Status;
+            j += 1;
+        }
+        assert!(known, "an error that ends a device is not listed");
+        i += 1;
+    }
+};
