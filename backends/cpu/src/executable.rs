@@ -9,7 +9,7 @@ use crate::plan::{Place, Plan};
 use crate::storage::{CpuStorage, copy_bytes};
 use hadal_device::{
     Arguments, Buffer, DeviceError, DeviceFuture, Executable, ExecutableStats, LiveTensor, PlanReport,
-    Results, StepTime, Weights,
+    Results, StepTime, Weights, clock,
 };
 use hadal_graph::program::{Kernel, Program, Role, Step, ValueId};
 use hadal_graph::{Bindings, DimError};
@@ -408,36 +408,26 @@ pub(crate) struct Context<'a> {
 
 /// What launches took, in order.
 pub(crate) struct Times {
-    #[cfg(not(target_arch = "wasm32"))]
-    began: std::time::Instant,
+    began: u64,
     launches: Mutex<Vec<StepTime>>,
 }
 
 impl Times {
-    #[cfg(not(target_arch = "wasm32"))]
     fn new() -> Times {
-        Times { began: std::time::Instant::now(), launches: Mutex::default() }
+        Times { began: clock::now(), launches: Mutex::default() }
     }
 
-    /// When `launch` began and how long it took, in nanoseconds; 0 where there is no clock.
-    #[cfg(not(target_arch = "wasm32"))]
+    /// When `launch` began and how long it took, in nanoseconds.
     fn measure(&self, launch: impl FnOnce()) -> (u64, u64) {
-        let start = self.began.elapsed().as_nanos() as u64;
+        let start = clock::now();
         launch();
-        (start, (self.began.elapsed().as_nanos() as u64).saturating_sub(start))
-    }
-
-    #[cfg(target_arch = "wasm32")]
-    fn measure(&self, launch: impl FnOnce()) -> (u64, u64) {
-        launch();
-        (0, 0)
+        (start.saturating_sub(self.began), clock::now().saturating_sub(start))
     }
 
     fn push(&self, time: StepTime) {
         self.launches.lock().unwrap_or_else(PoisonError::into_inner).push(time);
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     fn into_inner(self) -> Vec<StepTime> {
         self.launches.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
@@ -468,12 +458,10 @@ impl Executable for CpuExecutable {
         Box::pin(async move { self.run_now(arguments, None) })
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     fn clock(&self) -> Option<hadal_device::StepClock> {
-        Some(hadal_device::StepClock::Host)
+        clock::has_clock().then_some(hadal_device::StepClock::Host)
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     fn profile<'a>(&'a self, arguments: Arguments) -> DeviceFuture<'a, (Results, Vec<StepTime>)> {
         Box::pin(async move {
             let times = Times::new();

@@ -6,10 +6,11 @@ use crate::frame;
 use crate::gpu::{Gpu, Recorder};
 use crate::plan::{Part, Plan};
 use crate::prepared::{Prepared, Uploads};
+use crate::stream::{self, WritePart};
 use crate::sync::lock;
 use hadal_device::{
     Arguments, DeviceError, DeviceFuture, Executable, ExecutableStats, PlanReport, Results, StepClock,
-    StepTime, Weights,
+    StepTime, WeightStream, Weights,
 };
 use hadal_graph::Bindings;
 use hadal_graph::program::Program;
@@ -31,6 +32,21 @@ impl<G: Gpu> PreparedExecutable<G> {
         context.gpu.check()?;
         let mut uploads = Uploads::new();
         let prepared = Prepared::new(context, program, weights, &mut uploads).await?;
+        Ok(PreparedExecutable { prepared, stats: Mutex::default() })
+    }
+
+    /// As [`PreparedExecutable::prepare`], with weights that arrive meanwhile. Errors: as [`hadal_device::Backend::prepare_streamed`].
+    pub async fn prepare_streamed(
+        context: Arc<Context<G>>,
+        program: Arc<Program>,
+        stream: &mut dyn WeightStream,
+    ) -> Result<PreparedExecutable<G>, DeviceError>
+    where
+        G: WritePart,
+    {
+        context.gpu.check()?;
+        let mut uploads = stream::fill(&context, &program, stream).await?;
+        let prepared = Prepared::new(context, program, &Weights::new(), &mut uploads).await?;
         Ok(PreparedExecutable { prepared, stats: Mutex::default() })
     }
 

@@ -4,7 +4,7 @@
 //! What happens to a program falls into three parts, each of which happens less often than the next:
 //!
 //! 1. **Prepared** (`prepared`), once for a program: parameters and constants are uploaded, sub-programs of loops and branches are prepared, and
-//!    `once` steps run.
+//!    `once` steps run. Where weights arrive meanwhile, they go into buffers piece by piece first (`stream`).
 //! 2. **Instance** (`plan`, `instance`), once for each set of sizes: every step gets the kernels that `hadal-shaders` offers for it, steps whose values
 //!    exceed a binding are cut into pieces, intermediates and scratch are placed in an arena, kernels are compiled unless the device already
 //!    has them (their text does not depend on sizes), and all kernel parameters go into one uniform buffer.
@@ -42,6 +42,7 @@ mod memory;
 mod plan;
 mod pool;
 mod prepared;
+mod stream;
 mod sync;
 pub mod tune;
 
@@ -53,6 +54,7 @@ pub use gpu::{Gpu, Recorder, Refusal, Use};
 pub use instance::{Cost, Dispatch, Instance, Slot};
 pub use memory::Memory;
 pub use pool::{Allocation, Pool};
+pub use stream::WritePart;
 pub use sync::lock;
 
 use hadal_device::DeviceInfo;

@@ -9,7 +9,7 @@ use crate::sync::lock;
 use crate::tune;
 use hadal_device::{Buffer, DeviceError, DeviceFuture, Weights};
 use hadal_graph::program::{Archetype, Kernel, Program, Role, Step, ValueId};
-use hadal_graph::{Bindings, DimError, HostTensor};
+use hadal_graph::{Bindings, DType, DimError, HostTensor};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
@@ -175,38 +175,35 @@ impl<G: Gpu> Prepared<G> {
 
     fn upload(&mut self, weights: &Weights, uploads: &mut Uploads) -> Result<(), DeviceError> {
         let program = self.program.clone();
-        let mut read = vec![false; program.values.len()];
-        for step in program.once.iter().chain(&program.steps) {
-            step.reads.iter().for_each(|&id| read[program.storage(id).index()] = true);
-        }
-        let leaving = leaving(&program);
+        let (read, leaving) = (read(&program), leaving(&program));
         for &id in &program.parameters {
-            let value = &program.values[id];
-            let tensor = weights.get(&value.name).ok_or_else(|| {
-                DeviceError::Argument(format!(
-                    "`{}` needs the parameter `{}`, which the weights lack",
-                    program.name, value.name
-                ))
-            })?;
-            self.check_weight(id, tensor)?;
+            let name = &program.values[id].name;
+            if let Some(tensor) = weights.get(name) {
+                self.check_weight(id, tensor.dtype(), tensor.elements())?;
+            }
             let mut upload = |packed| {
-                let key = (value.name.clone(), packed);
+                let key = (name.clone(), packed);
                 if let Some(known) = uploads.get(&key) {
+                    self.check_weight(id, known.dtype(), known.elements())?;
                     return Ok(known.clone());
                 }
+                let tensor = weights.get(name).ok_or_else(|| {
+                    DeviceError::Argument(format!(
+                        "`{}` needs the parameter `{name}`, which the weights lack",
+                        program.name
+                    ))
+                })?;
                 let buffer = upload(&self.context, tensor, packed)?;
                 uploads.insert(key, buffer.clone());
                 Ok::<Buffer, DeviceError>(buffer)
             };
-            if read[id.index()] {
-                self.frozen.insert(id, upload(true)?);
-            }
-            if leaving.contains(&id) {
-                self.exposed.insert(id, upload(false)?);
-            }
+            let kernels = if read[id.index()] { Some(upload(true)?) } else { None };
+            let others = if leaving.contains(&id) { Some(upload(false)?) } else { None };
+            self.frozen.extend(kernels.map(|buffer| (id, buffer)));
+            self.exposed.extend(others.map(|buffer| (id, buffer)));
         }
         for (id, tensor) in &program.constants {
-            self.check_weight(*id, tensor)?;
+            self.check_weight(*id, tensor.dtype(), tensor.elements())?;
             if read[id.index()] {
                 self.frozen.insert(*id, upload(&self.context, tensor, true)?);
             }
@@ -217,19 +214,15 @@ impl<G: Gpu> Prepared<G> {
         Ok(())
     }
 
-    fn check_weight(&self, id: ValueId, tensor: &HostTensor) -> Result<(), DeviceError> {
+    fn check_weight(&self, id: ValueId, dtype: DType, given: usize) -> Result<(), DeviceError> {
         let value = &self.program.values[id];
         let elements = self.elements(id, &Bindings::new())?;
-        if tensor.dtype() == value.dtype && tensor.elements() == elements {
+        if dtype == value.dtype && given == elements {
             return Ok(());
         }
         Err(DeviceError::Argument(format!(
-            "the parameter `{}` of `{}` has {elements} elements of {}, but the weights hold {} of {}",
-            value.name,
-            self.program.name,
-            value.dtype,
-            tensor.elements(),
-            tensor.dtype()
+            "the parameter `{}` of `{}` has {elements} elements of {}, but the weights hold {given} of {dtype}",
+            value.name, self.program.name, value.dtype
         )))
     }
 
@@ -295,8 +288,17 @@ fn upload<G: Gpu>(context: &Context<G>, tensor: &HostTensor, packed: bool) -> Re
     Ok(buffer)
 }
 
+/// By value: whether a kernel reads it, or a value that takes its memory over.
+pub(crate) fn read(program: &Program) -> Vec<bool> {
+    let mut read = vec![false; program.values.len()];
+    for step in program.once.iter().chain(&program.steps) {
+        step.reads.iter().for_each(|&id| read[program.storage(id).index()] = true);
+    }
+    read
+}
+
 /// Roots of values that somebody outside the kernels sees: outputs, new values of variables, and what control steps read.
-fn leaving(program: &Program) -> Vec<ValueId> {
+pub(crate) fn leaving(program: &Program) -> Vec<ValueId> {
     let control = program
         .once
         .iter()

@@ -8,7 +8,7 @@ use crate::pipeline::Pipelines;
 use crate::scope::check;
 use hadal_device::{
     Backend, BackendFactory, Buffer, DeviceError, DeviceFuture, DeviceInfo, Executable, MemoryObserver,
-    MemoryStats, Rejection, Tuner, Weights, Which,
+    MemoryStats, Rejection, Tuner, WeightStream, Weights, Which,
 };
 use hadal_graph::program::Program;
 use hadal_graph::{DType, HostTensor, Target};
@@ -169,6 +169,17 @@ impl Backend for WgpuBackend {
         Box::pin(async move {
             let executable = PreparedExecutable::prepare(self.context.clone(), program, weights).await?;
             Ok(Arc::new(executable) as Arc<dyn Executable>)
+        })
+    }
+
+    fn prepare_streamed<'a>(
+        &'a self,
+        program: Arc<Program>,
+        stream: &'a mut dyn WeightStream,
+    ) -> DeviceFuture<'a, Arc<dyn Executable>> {
+        Box::pin(async move {
+            let prepared = PreparedExecutable::prepare_streamed(self.context.clone(), program, stream);
+            Ok(Arc::new(prepared.await?) as Arc<dyn Executable>)
         })
     }
 

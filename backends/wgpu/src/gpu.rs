@@ -8,7 +8,7 @@ use crate::scope::check_now;
 use crate::transfer;
 use hadal_device::{Buffer, DeviceError, DeviceFuture, DeviceInfo, StepClock};
 use hadal_graph::HostTensor;
-use hadal_launch::{Allocation, Gpu, Refusal, Use, device_name, lock};
+use hadal_launch::{Allocation, Gpu, Refusal, Use, WritePart, device_name, lock};
 use hadal_shaders::Launch;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -159,6 +159,12 @@ impl Gpu for Wgpu {
 
     fn recorder(context: &Arc<Context>, timed: bool) -> Recorder {
         Recorder::new(context.clone(), timed.then(Clock::default))
+    }
+}
+
+impl WritePart for Wgpu {
+    fn write_part(context: &Context, dst: &Buffer, first: usize, bytes: &[u8]) -> Result<(), DeviceError> {
+        transfer::write_part(context, dst, first, bytes)
     }
 }
 

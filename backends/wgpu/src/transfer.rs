@@ -1,12 +1,13 @@
 //! Tensors to the device and back.
 
-use crate::gpu::Context;
+use crate::gpu::{Context, Wgpu};
 use crate::record::Recorder;
 use crate::scope::check_now;
 use hadal_device::{Buffer, DeviceError};
-use hadal_graph::HostTensor;
-use hadal_launch::Gpu;
+use hadal_graph::{DType, HostTensor};
 use hadal_launch::layout::{append_canonical, element_bytes, store, stored_bytes};
+use hadal_launch::{Gpu, Memory};
+use hadal_shaders::Storage;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -15,14 +16,41 @@ const CHUNK: usize = 8 << 20;
 
 /// Queues a copy of `tensor` into `dst`. Errors: `Argument`, `OutOfMemory`, `Lost`.
 pub(crate) fn write(context: &Context, dst: &Buffer, tensor: &HostTensor) -> Result<(), DeviceError> {
-    let gpu = &context.gpu;
-    gpu.check()?;
+    context.gpu.check()?;
     let (memory, stored) = context.destination(dst, tensor)?;
-    let dtype = tensor.dtype();
-    let mut offset = 0;
-    let chunks = tensor.bytes().chunks(CHUNK * dtype.size());
-    let many = chunks.len() > 1;
-    for chunk in chunks {
+    let many = tensor.elements() > CHUNK;
+    write_elements(context, memory, (tensor.dtype(), stored), 0, tensor.bytes(), many)
+}
+
+/// Queues a copy of whole elements into a part of `dst`. Errors: as [`write`].
+pub(crate) fn write_part(
+    context: &Context,
+    dst: &Buffer,
+    first: usize,
+    bytes: &[u8],
+) -> Result<(), DeviceError> {
+    context.gpu.check()?;
+    let (memory, dtype) = (context.memory(dst)?, dst.dtype());
+    let end = first + bytes.len() / dtype.size();
+    if end > dst.elements() {
+        return Err(DeviceError::Argument(format!("elements to {end} were written to {dst:?}")));
+    }
+    let stored = context.stored("write", dtype, memory.packed)?;
+    write_elements(context, memory, (dtype, stored), first, bytes, true)
+}
+
+/// Writes from the element `first` on. Where there are `many` such writes, each is submitted: without that, wgpu keeps all that was mapped.
+fn write_elements(
+    context: &Context,
+    memory: &Memory<Wgpu>,
+    (dtype, stored): (DType, Storage),
+    first: usize,
+    bytes: &[u8],
+    many: bool,
+) -> Result<(), DeviceError> {
+    let gpu = &context.gpu;
+    let mut offset = first as u64 * element_bytes(dtype, stored);
+    for chunk in bytes.chunks(CHUNK * dtype.size()) {
         let Some(size) = NonZeroU64::new(stored_bytes(dtype, stored, chunk)) else { continue };
         let (mapped, error) = check_now(&gpu.device, || {
             let Some(mut view) = gpu.queue.write_buffer_with(memory.allocation.block(), offset, size) else {
@@ -35,7 +63,6 @@ pub(crate) fn write(context: &Context, dst: &Buffer, tensor: &HostTensor) -> Res
                 at += piece.len();
             });
             drop(view);
-            // Without a submission, wgpu keeps all that was mapped.
             if many {
                 gpu.submitted(gpu.queue.submit([]));
             }

@@ -1,6 +1,8 @@
 //! The interface that every backend implements.
 
-use crate::{Buffer, DeviceError, DeviceFuture, DeviceInfo, MaybeSend, MaybeSync, MemoryObserver};
+use crate::{
+    Buffer, DeviceError, DeviceFuture, DeviceInfo, MaybeSend, MaybeSync, MemoryObserver, WeightStream, gather,
+};
 use hadal_graph::program::Program;
 use hadal_graph::{Bindings, DType, HostTensor, Target};
 use std::collections::BTreeMap;
@@ -26,6 +28,21 @@ pub trait Backend: MaybeSend + MaybeSync + fmt::Debug {
         program: Arc<Program>,
         weights: &'a Weights,
     ) -> DeviceFuture<'a, Arc<dyn Executable>>;
+
+    /// As [`Backend::prepare`], with weights that arrive meanwhile. Where they are handed on to the device piece by piece, no more of them than a
+    /// piece is in host memory at a time; a backend that does not know how gathers them first.
+    ///
+    /// Errors: as there, and those of the stream.
+    fn prepare_streamed<'a>(
+        &'a self,
+        program: Arc<Program>,
+        stream: &'a mut dyn WeightStream,
+    ) -> DeviceFuture<'a, Arc<dyn Executable>> {
+        Box::pin(async move {
+            let weights = gather(stream).await?;
+            self.prepare(program, &weights).await
+        })
+    }
 
     /// Reserves memory with unspecified contents. Errors: `OutOfMemory`, `Lost`.
     fn allocate(&self, dtype: DType, elements: usize) -> Result<Buffer, DeviceError>;

@@ -3,6 +3,7 @@
 
 mod backend;
 mod buffer;
+pub mod clock;
 mod error;
 mod info;
 mod live;
@@ -10,6 +11,7 @@ mod maybe_send;
 mod observer;
 mod registry;
 mod selector;
+mod stream;
 mod tuner;
 
 pub use backend::{
@@ -24,4 +26,5 @@ pub use maybe_send::{DeviceFuture, MaybeSend, MaybeSync};
 pub use observer::{MemoryObserver, MemoryUse};
 pub use registry::{BackendFactory, Listing, Registry};
 pub use selector::{Selector, SelectorError, Which};
+pub use stream::{Arriving, WeightStream, gather};
 pub use tuner::{Rejection, Tuner, Verdict};

@@ -36,7 +36,7 @@ fn named(bytes: Bytes, name: String, folder: Option<&Path>) -> Result<Loaded, Fo
     match kind(&bytes) {
         Ok(Kind::SafeTensors) => {
             let file = SafeTensors::named(bytes, name)?;
-            if hadal_file::is_hadal_file(&file) {
+            if hadal_file::is_hadal_file(file.outline()) {
                 return hadal_file::from_safetensors(&file).map(Loaded::Hadal);
             }
             Ok(Loaded::Weights(file))

@@ -65,6 +65,7 @@ pub mod optim;
 mod plan;
 pub mod profiler;
 mod region;
+pub mod stream;
 pub mod tensor;
 mod trace;
 mod variable;

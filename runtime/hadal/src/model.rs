@@ -141,12 +141,7 @@ impl Model {
                 .ok_or_else(|| Error::Weights(format!("the variable `{name}` has no initial value")))?;
             state.push(device.upload(value)?);
         }
-        Ok(PreparedModel {
-            device: device.clone(),
-            graph: self.graph.clone(),
-            plan,
-            state: Mutex::new(Some(state)),
-        })
+        Ok(PreparedModel::new(device, self.graph.clone(), plan, state))
     }
 }
 
@@ -203,6 +198,15 @@ pub struct PreparedModel {
 }
 
 impl PreparedModel {
+    pub(crate) fn new(
+        device: &Device,
+        graph: Arc<Graph>,
+        plan: Arc<Plan>,
+        state: Vec<Buffer>,
+    ) -> PreparedModel {
+        PreparedModel { device: device.clone(), graph, plan, state: Mutex::new(Some(state)) }
+    }
+
     /// Runs the model on inputs by name; sizes may differ from run to run where the model leaves them free.
     ///
     /// Errors: inputs that are missing, unknown, on another device, or of another type; sizes that contradict each other.

@@ -6,9 +6,11 @@ use crate::tensor::Tensor;
 use crate::tensor::node::{Node, Source};
 use crate::{Error, Result};
 use hadal_device::{
-    Arguments, Backend, Buffer, DeviceError, Executable, ExecutableStats, LiveTensor, Results, Weights,
+    Arguments, Backend, Buffer, DeviceError, Executable, ExecutableStats, LiveTensor, Results, WeightStream,
+    Weights,
 };
 use hadal_graph::Graph;
+use hadal_graph::program::Program;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -112,13 +114,37 @@ impl Book {
         graph: &Graph,
         weights: &Weights,
     ) -> Result<Arc<Plan>> {
-        let planning = self.profiler.span(HostWork::Plan, || graph.name.clone());
-        let program = hadal_graph::compile(graph, backend.target())?;
-        drop(planning);
+        let program = self.compile(backend, graph)?;
         let preparing = self.profiler.span(HostWork::Prepare, || graph.name.clone());
-        let prepared = backend.prepare(Arc::new(program), weights).await;
-        let executable = prepared.map_err(|error| self.name_largest(error))?;
+        let prepared = backend.prepare(program, weights).await;
         drop(preparing);
+        self.enter(prepared)
+    }
+
+    /// As [`Book::prepare`], with weights that arrive meanwhile.
+    pub(crate) async fn prepare_streamed(
+        self: &Arc<Self>,
+        backend: &Arc<dyn Backend>,
+        graph: &Graph,
+        stream: &mut dyn WeightStream,
+    ) -> Result<Arc<Plan>> {
+        let program = self.compile(backend, graph)?;
+        let preparing = self.profiler.span(HostWork::Prepare, || graph.name.clone());
+        let prepared = backend.prepare_streamed(program, stream).await;
+        drop(preparing);
+        self.enter(prepared)
+    }
+
+    fn compile(&self, backend: &Arc<dyn Backend>, graph: &Graph) -> Result<Arc<Program>> {
+        let _planning = self.profiler.span(HostWork::Plan, || graph.name.clone());
+        Ok(Arc::new(hadal_graph::compile(graph, backend.target())?))
+    }
+
+    fn enter(
+        self: &Arc<Self>,
+        prepared: std::result::Result<Arc<dyn Executable>, DeviceError>,
+    ) -> Result<Arc<Plan>> {
+        let executable = prepared.map_err(|error| self.name_largest(error))?;
         let mut entries = lock(&self.entries);
         entries.prepared += 1;
         let plan = Arc::new(Plan { number: entries.prepared, executable, book: self.clone() });

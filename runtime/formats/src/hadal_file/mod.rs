@@ -32,8 +32,8 @@ mod weights;
 
 use crate::FormatError;
 use crate::imported::Imported;
-use crate::safetensors::{self, SafeTensors};
-use hadal_graph::{Graph, HostTensor};
+use crate::safetensors::{self, Outline, SafeTensors};
+use hadal_graph::{DType, Graph, HostTensor};
 use portable::PortableGraph;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,7 +42,7 @@ pub(crate) const FORMAT: &str = "Hadal";
 const VERSION: &str = "1";
 
 /// Whether a safetensors file is a Hadal model file.
-pub fn is_hadal_file(file: &SafeTensors) -> bool {
+pub fn is_hadal_file(file: &Outline) -> bool {
     file.metadata().get("format").is_some_and(|f| f == "hadal")
 }
 
@@ -57,11 +57,27 @@ pub fn read(path: impl AsRef<Path>) -> Result<Imported, FormatError> {
 /// Reads a model from an open file. Errors: as [`read`].
 pub fn from_safetensors(file: &SafeTensors) -> Result<Imported, FormatError> {
     let import = || {
-        let graph = read_graph(file)?;
-        let weights = weights::load(&graph, file)?;
-        Ok(Imported { graph, weights })
+        let graph = read_graph(file.outline())?;
+        weights::check(&graph, types(file.outline()))?;
+        Ok(Imported { graph, weights: file.tensors()? })
     };
     import().map_err(|e: FormatError| e.in_file(file.source()))
+}
+
+/// The graph of a model whose weights need not be there yet; they will be those that it declares.
+///
+/// Errors: as [`read`], but for what only the weights' bytes tell.
+pub fn graph(file: &Outline) -> Result<Graph, FormatError> {
+    let import = || {
+        let graph = read_graph(file)?;
+        weights::check(&graph, types(file))?;
+        Ok(graph)
+    };
+    import().map_err(|e: FormatError| e.in_file(file.source()))
+}
+
+fn types(file: &Outline) -> impl Iterator<Item = (&str, DType, &[usize])> {
+    file.names().filter_map(|name| file.describe(name).map(|(dtype, shape)| (name, dtype, shape)))
 }
 
 /// Writes a model, atomically. Nothing is written when the graph could not be read back.
@@ -95,7 +111,7 @@ fn metadata(
     Ok(pairs.into_iter().map(|(k, v)| (k.to_string(), v.to_string())).collect())
 }
 
-fn read_graph(file: &SafeTensors) -> Result<Graph, FormatError> {
+fn read_graph(file: &Outline) -> Result<Graph, FormatError> {
     let text = |key: &str| {
         file.metadata().get(key).map(String::as_str).ok_or_else(|| {
             FormatError::malformed(FORMAT, "the metadata", format!("no entry `{key}`"), format!("`{key}`"))

@@ -1,18 +1,9 @@
 //! The tensors of a Hadal file against the leaves of its graph.
 
 use crate::FormatError;
-use crate::safetensors::SafeTensors;
 use hadal_graph::op::Op;
-use hadal_graph::{DType, Graph, HostTensor, Shape, TensorType};
+use hadal_graph::{DType, Graph, Shape, TensorType};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The graph's weights, over the file's bytes. Errors: `Weight`.
-pub(super) fn load(graph: &Graph, file: &SafeTensors) -> Result<BTreeMap<String, HostTensor>, FormatError> {
-    let tensors =
-        file.names().filter_map(|name| file.describe(name).map(|(dtype, shape)| (name, dtype, shape)));
-    check(graph, tensors)?;
-    file.tensors()
-}
 
 /// Checks that the tensors are exactly the parameters and variables of the graph and its regions. Errors: `Weight`.
 pub(super) fn check<'a>(

@@ -1,9 +1,9 @@
 //! The header, parsed and checked against the length of the file.
 
-use super::{Entry, FORMAT, SafeTensors, dtype_name};
+use super::{Entry, FORMAT, Outline, dtype_name};
 use crate::FormatError;
 use crate::error::quoted;
-use hadal_graph::{Bytes, DType};
+use hadal_graph::DType;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use std::collections::BTreeMap;
@@ -14,13 +14,13 @@ const MAX_HEADER: u64 = 100_000_000;
 /// Most axes of a tensor.
 const MAX_RANK: usize = 32;
 
-/// Parses and checks the header of `file`. Errors: `Truncated`, `Malformed`, `Unsupported`.
-pub(super) fn parse(file: &Bytes, source: String) -> Result<SafeTensors, FormatError> {
-    let Some(prefix) = file.first_chunk::<8>() else {
-        return Err(FormatError::truncated("the length of the header", 8, file.len() as u64));
+/// Bytes of a file before its data, from the first 8 of its `total` ones. Errors: `Truncated`, `Malformed`.
+pub(super) fn length(start: &[u8], total: u64) -> Result<u64, FormatError> {
+    let Some(prefix) = start.first_chunk::<8>() else {
+        return Err(FormatError::truncated("the length of the header", 8, start.len() as u64));
     };
     let length = u64::from_le_bytes(*prefix);
-    let rest = file.len() as u64 - 8;
+    let rest = total.saturating_sub(8);
     if length > MAX_HEADER {
         let found = format!("{length} bytes");
         return Err(FormatError::malformed(
@@ -34,10 +34,18 @@ pub(super) fn parse(file: &Bytes, source: String) -> Result<SafeTensors, FormatE
     if length > rest {
         return Err(FormatError::truncated("the header", length, rest));
     }
-    // Both fit: they are less than the length of a slice.
-    let end = 8 + length as usize;
-    let data = file.slice(end..file.len()).ok_or_else(|| FormatError::truncated("the data", 0, 0))?;
-    let text = std::str::from_utf8(&file[8..end]).map_err(|e| {
+    Ok(8 + length)
+}
+
+/// Parses and checks the header at the `start` of a file of `total` bytes. Errors: `Truncated`, `Malformed`, `Unsupported`.
+pub(super) fn parse(start: &[u8], total: u64, source: String) -> Result<Outline, FormatError> {
+    let end = length(start, total)?;
+    let data = total - end;
+    // No header is longer than any memory.
+    let Some(text) = start.get(8..end as usize) else {
+        return Err(FormatError::truncated("the header", end - 8, start.len() as u64 - 8));
+    };
+    let text = std::str::from_utf8(text).map_err(|e| {
         let found = format!("a byte that is not UTF-8 at {}", e.valid_up_to());
         FormatError::malformed(FORMAT, "the header", found, "JSON")
     })?;
@@ -50,15 +58,15 @@ pub(super) fn parse(file: &Bytes, source: String) -> Result<SafeTensors, FormatE
     })?;
     let mut tensors = BTreeMap::new();
     for (name, raw) in header.tensors {
-        let entry = check(&name, &raw, data.len())?;
+        let entry = check(&name, &raw, data)?;
         tensors.insert(name, entry);
     }
-    check_cover(&tensors, data.len())?;
-    Ok(SafeTensors { source, data, tensors, metadata: header.metadata })
+    check_cover(&tensors, data)?;
+    Ok(Outline { source, start: end, tensors, metadata: header.metadata })
 }
 
 /// Checks one tensor's description. Errors: `Truncated`, `Malformed`, `Unsupported`.
-fn check(name: &str, raw: &RawEntry, data: usize) -> Result<Entry, FormatError> {
+fn check(name: &str, raw: &RawEntry, data: u64) -> Result<Entry, FormatError> {
     let place = || format!("tensor {}", quoted(name));
     let malformed =
         |found: String, expected: String| Err(FormatError::malformed(FORMAT, place(), found, expected));
@@ -75,8 +83,8 @@ fn check(name: &str, raw: &RawEntry, data: usize) -> Result<Entry, FormatError> 
     if start > end {
         return malformed(format!("offsets {start} to {end}"), "a start that is not after the end".into());
     }
-    if end > data as u64 {
-        return Err(FormatError::truncated(place(), end, data as u64));
+    if end > data {
+        return Err(FormatError::truncated(place(), end, data));
     }
     if bytes != Some(end - start) {
         let needed = bytes.map_or("more than 2^64".into(), |b| b.to_string());
@@ -92,11 +100,11 @@ fn check(name: &str, raw: &RawEntry, data: usize) -> Result<Entry, FormatError> 
             "extents that fit this machine's addresses".into(),
         );
     };
-    Ok(Entry { dtype, shape, range: start as usize..end as usize })
+    Ok(Entry { dtype, shape, range: start..end })
 }
 
 /// Checks that the tensors cover the data without gaps and overlaps. Errors: `Malformed`.
-fn check_cover(tensors: &BTreeMap<String, Entry>, data: usize) -> Result<(), FormatError> {
+fn check_cover(tensors: &BTreeMap<String, Entry>, data: u64) -> Result<(), FormatError> {
     let mut order: Vec<(&String, &Entry)> = tensors.iter().collect();
     order.sort_by_key(|(_, e)| (e.range.start, e.range.end));
     let mut reached = 0;

@@ -9,14 +9,17 @@
 //! The header is parsed here and not by the crate of that name: duplicate names are refused, and messages name the tensor.
 
 mod header;
+mod outline;
 mod write;
 
+pub use outline::Outline;
 pub use write::{to_bytes, write};
 
 use crate::FormatError;
 use crate::error::quoted;
 use hadal_graph::{Bytes, DType, HostTensor};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 const FORMAT: &str = "safetensors";
@@ -24,10 +27,8 @@ const FORMAT: &str = "safetensors";
 /// An open file. Tensors share its bytes.
 #[derive(Clone, Debug)]
 pub struct SafeTensors {
-    source: String,
+    outline: Outline,
     data: Bytes,
-    tensors: BTreeMap<String, Entry>,
-    metadata: BTreeMap<String, String>,
 }
 
 /// Where a tensor is.
@@ -35,7 +36,7 @@ pub struct SafeTensors {
 struct Entry {
     dtype: DType,
     shape: Vec<usize>,
-    range: std::ops::Range<usize>,
+    range: Range<u64>,
 }
 
 impl SafeTensors {
@@ -52,51 +53,60 @@ impl SafeTensors {
 
     /// Reads bytes that messages call `source`.
     pub(crate) fn named(bytes: Bytes, source: String) -> Result<SafeTensors, FormatError> {
-        header::parse(&bytes, source.clone()).map_err(|e| e.in_file(&source))
+        let outline = Outline::new(&bytes, bytes.len() as u64, &source)?;
+        // The header lies within the bytes, so its length fits.
+        let data = bytes.slice(outline.start as usize..bytes.len());
+        let data = data.ok_or_else(|| FormatError::truncated("the data", 0, 0).in_file(&source))?;
+        Ok(SafeTensors { outline, data })
+    }
+
+    /// What the header says.
+    pub fn outline(&self) -> &Outline {
+        &self.outline
     }
 
     /// What messages call the file.
     pub fn source(&self) -> &str {
-        &self.source
+        self.outline.source()
     }
 
     /// Names of all tensors, sorted.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
+        self.outline.names()
     }
 
     /// Number of tensors.
     pub fn len(&self) -> usize {
-        self.tensors.len()
+        self.outline.tensors.len()
     }
 
     /// Whether there are no tensors.
     pub fn is_empty(&self) -> bool {
-        self.tensors.is_empty()
+        self.outline.tensors.is_empty()
     }
 
     /// Free text that the writer attached.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
-        &self.metadata
+        self.outline.metadata()
     }
 
     /// dtype and extents of a tensor, if there is one of that name.
     pub fn describe(&self, name: &str) -> Option<(DType, &[usize])> {
-        self.tensors.get(name).map(|e| (e.dtype, e.shape.as_slice()))
+        self.outline.describe(name)
     }
 
     /// A tensor, over the file's own bytes. Errors: `Weight` when there is none of that name, `Malformed` when a `BOOL` is neither 0 nor 1.
     pub fn tensor(&self, name: &str) -> Result<HostTensor, FormatError> {
-        let entry = self.tensors.get(name).ok_or_else(|| {
+        let entry = self.outline.tensors.get(name).ok_or_else(|| {
             let close = self.names().filter(|n| n.ends_with(name) || name.ends_with(n)).take(3);
             let close: Vec<String> = close.map(quoted).collect();
             let found = match close.is_empty() {
                 true => format!("{} tensors, none of that name", self.len()),
                 false => format!("no tensor of that name, but {}", close.join(", ")),
             };
-            FormatError::weight(name, found, "a tensor of that name").in_file(&self.source)
+            FormatError::weight(name, found, "a tensor of that name").in_file(self.source())
         })?;
-        self.load(name, entry).map_err(|e| e.in_file(&self.source))
+        self.load(name, entry).map_err(|e| e.in_file(self.source()))
     }
 
     /// All tensors by name. Errors: as [`SafeTensors::tensor`].
@@ -106,10 +116,12 @@ impl SafeTensors {
 
     fn load(&self, name: &str, entry: &Entry) -> Result<HostTensor, FormatError> {
         let place = || format!("tensor {}", quoted(name));
+        // The range ends within the data, which is in memory.
+        let range = entry.range.start as usize..entry.range.end as usize;
         let bytes = self
             .data
-            .slice(entry.range.clone())
-            .ok_or_else(|| FormatError::truncated(place(), entry.range.end as u64, self.data.len() as u64))?;
+            .slice(range)
+            .ok_or_else(|| FormatError::truncated(place(), entry.range.end, self.data.len() as u64))?;
         if entry.dtype == DType::Bool
             && let Some(byte) = bytes.iter().find(|&&b| b > 1)
         {

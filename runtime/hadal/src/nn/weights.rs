@@ -4,7 +4,8 @@ use crate::device::Device;
 use crate::tensor::Tensor;
 use crate::{Error, Result};
 use hadal_formats::SafeTensors;
-use hadal_graph::HostTensor;
+use hadal_formats::safetensors::Outline;
+use hadal_graph::{Bytes, DType, HostTensor};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +35,30 @@ impl Weights {
             source: file.source().into(),
             tensors: Arc::new(file.tensors()?),
         })
+    }
+
+    /// Names and types alone, on [`Device::meta`]: for tracing a model whose weights arrive later ([`crate::stream`]). All values are zero, and
+    /// share memory as large as the largest tensor. Errors: `Weights` for a tensor that is larger than any memory.
+    pub fn from_outline(outline: &Outline) -> Result<Weights> {
+        let described: Vec<_> =
+            outline.names().filter_map(|name| Some((name, outline.describe(name)?))).collect();
+        let size = |dtype: DType, shape: &[usize]| {
+            shape.iter().try_fold(dtype.size(), |product, &extent| product.checked_mul(extent))
+        };
+        let mut largest = 0;
+        for (name, (dtype, shape)) in &described {
+            let bytes = size(*dtype, shape);
+            let too_large = || Error::Weights(format!("the tensor `{name}`: {dtype}{shape:?} is too large"));
+            largest = largest.max(bytes.ok_or_else(too_large)?);
+        }
+        let zeros = Bytes::new(vec![0u8; largest]);
+        let mut tensors = BTreeMap::new();
+        for (name, (dtype, shape)) in described {
+            let part =
+                zeros.slice(0..size(dtype, shape).unwrap_or_default()).unwrap_or_else(|| zeros.clone());
+            tensors.insert(name.to_string(), HostTensor::from_bytes(dtype, shape, part)?);
+        }
+        Ok(Weights { source: outline.source().into(), ..Weights::from_tensors(tensors, &Device::meta()) })
     }
 
     /// Tensors in memory.

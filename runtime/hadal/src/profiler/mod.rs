@@ -29,7 +29,7 @@
 //! one and do not overlap: a profile says where time goes, not how fast the program is without it. Numbers do not change. A device without
 //! timestamps runs as ever; its runs are then known as a whole only.
 //!
-//! Waiting is awaiting, so a browser is served as well; it has no clock for the host's part, whose times are 0 there.
+//! Waiting is awaiting, so a browser is served as well, where the program gives the page's clock ([`hadal_device::clock`]).
 
 mod memory;
 mod recording;

@@ -4,7 +4,9 @@ use super::memory::{MemoryEvent, timeline};
 use super::report::{HostEvent, HostWork, Launch, Profile, RunEvent};
 use crate::Result;
 use crate::plan::lock;
-use hadal_device::{Arguments, Executable, MemoryObserver, MemoryStats, MemoryUse, Results, StepClock};
+use hadal_device::{
+    Arguments, Executable, MemoryObserver, MemoryStats, MemoryUse, Results, StepClock, clock,
+};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -50,8 +52,7 @@ impl Slot {
 
 /// A profile under way.
 pub(crate) struct Recording {
-    #[cfg(not(target_arch = "wasm32"))]
-    began: std::time::Instant,
+    began: u64,
     state: Mutex<State>,
 }
 
@@ -71,19 +72,12 @@ struct State {
 
 impl Recording {
     pub(super) fn new() -> Recording {
-        Recording {
-            #[cfg(not(target_arch = "wasm32"))]
-            began: std::time::Instant::now(),
-            state: Mutex::default(),
-        }
+        Recording { began: clock::now(), state: Mutex::default() }
     }
 
     /// Nanoseconds since the profile began.
     fn now(&self) -> u64 {
-        #[cfg(not(target_arch = "wasm32"))]
-        return self.began.elapsed().as_nanos() as u64;
-        #[cfg(target_arch = "wasm32")]
-        0
+        clock::now().saturating_sub(self.began)
     }
 
     pub(super) fn memory_before(&self, stats: MemoryStats) {
