@@ -16,7 +16,7 @@ harness.server.mount("/ort/", join(ort, "dist"));
 harness.server.put("/made/matmul.onnx", matmul(SIZE));
 
 /** In the page: times of a model in one engine. */
-async function measure([engine, backend, url, size, runs]) {
+async function measure([engine, backend, url, size, runs, memory]) {
   const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
   const value = (name, length) => {
     if (name === "a" || name === "b") return Float32Array.from({ length }, (_, i) => Math.sin(i));
@@ -24,6 +24,12 @@ async function measure([engine, backend, url, size, runs]) {
   };
   const shape = (name) => (name === "a" || name === "b" ? [size, size] : [1, 128]);
   const data = (name) => value(name, shape(name).reduce((a, b) => a * b, 1));
+  // Memory is measured by itself, in a page of its own: measuring it takes time.
+  let [peak, loading] = [0, memory];
+  const look = async () => (peak = Math.max(peak, (await performance.measureUserAgentSpecificMemory()).bytes));
+  const looking = (async () => {
+    while (loading) await look();
+  })();
   const begin = performance.now();
   let run;
   if (engine === "hadal") {
@@ -45,6 +51,9 @@ async function measure([engine, backend, url, size, runs]) {
     };
   }
   const load = performance.now() - begin;
+  loading = false;
+  await looking;
+  if (memory) return { peak: await look() };
   const first = await run();
   const times = [];
   for (let i = 0; i < runs; i += 1) times.push(await run());
@@ -56,22 +65,25 @@ for (const [what, url] of [[`matmul ${SIZE}³, f32`, "/made/matmul.onnx"], ["Min
   for (const backend of ["cpu", "wgpu"]) {
     const found = {};
     for (const engine of ["hadal", "onnxruntime-web"]) {
-      const page = await harness.page("compare");
-      try {
-        // A software GPU takes seconds for what a processor does at once.
-        found[engine] = await page.evaluate(measure, [engine, backend, url, SIZE, backend === "wgpu" && url === MODEL ? 2 : RUNS]);
-      } catch (error) {
-        console.error(`${engine} on ${backend}: ${error.message}`);
+      for (const memory of [false, true]) {
+        const page = await harness.page("compare", { isolated: true });
+        try {
+          // A software GPU takes seconds for what a processor does at once.
+          const runs = backend === "wgpu" && url === MODEL ? 2 : RUNS;
+          found[engine] = { ...found[engine], ...(await page.evaluate(measure, [engine, backend, url, SIZE, runs, memory])) };
+        } catch (error) {
+          console.error(`${engine} on ${backend}: ${error.message}`);
+        }
+        await page.close();
       }
-      await page.close();
     }
-    const ms = (key) => ["hadal", "onnxruntime-web"].map((engine) => (found[engine] === undefined ? "–" : found[engine][key].toFixed(found[engine][key] < 100 ? 1 : 0)));
-    rows.push([what, backend === "cpu" ? "WebAssembly, 1 thread" : "WebGPU on SwiftShader", ...ms("median"), ...ms("first"), ...ms("load")]);
+    const ms = (key) => ["hadal", "onnxruntime-web"].map((engine) => (found[engine]?.[key] === undefined ? "–" : found[engine][key].toFixed(found[engine][key] < 100 ? 1 : 0)));
+    rows.push([what, backend === "cpu" ? "WebAssembly, 1 thread" : "WebGPU on SwiftShader", ...ms("median"), ...ms("first"), ...ms("load"), ...["hadal", "onnxruntime-web"].map((engine) => ((found[engine]?.peak ?? NaN) / 1e6).toFixed(0))]);
   }
 }
 console.log(`\n${RUNS} runs, Chromium, ${new Date().toISOString().slice(0, 10)}. SwiftShader is a CPU that emulates a GPU: its times rank kernels on it and nothing else.\n`);
-console.log("| | on | Hadal, ms | onnxruntime-web, ms | first run | first run of onnxruntime-web | load | load of onnxruntime-web |");
-console.log("|---|---|---|---|---|---|---|---|");
+console.log("| | on | Hadal, ms | onnxruntime-web, ms | first run | first run of onnxruntime-web | load | load of onnxruntime-web | heaps while loading, MB | of onnxruntime-web |");
+console.log("|---|---|---|---|---|---|---|---|---|---|");
 for (const row of rows) console.log(`| ${row.join(" | ")} |`);
 const bytes = async (folder, keep) => {
   let sum = 0;

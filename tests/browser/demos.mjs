@@ -156,7 +156,9 @@ export const the_inspector_shows_a_dropped_model = async (test) => {
   assert.match(await page.textContent("#ops"), /×/);
   await page.click("#run");
   await page.waitForSelector("#outputs td");
-  assert.match(await page.textContent("#status"), /ms on cpu/);
+  await page.waitForFunction(() => /ms on cpu/.test(document.getElementById("status").textContent));
+  assert.match(await page.textContent("#times-sum"), /\d+ launches, [\d.]+ ms/);
+  assert.match(await page.textContent("#times"), /GFLOP/);
   await picture();
   // What it cannot read it says, and the next model is shown as before.
   await page.setInputFiles("#file", { name: "text.onnx", mimeType: "application/octet-stream", buffer: Buffer.from("GGUF nothing") });
@@ -169,6 +171,7 @@ export const the_inspector_shows_a_dropped_model = async (test) => {
 export const the_benchmark_measures = async (test) => {
   const { page, picture } = await visit(test, "benchmark");
   await page.fill("#runs", "1");
+  await page.fill("#tokens", "8");
   await page.click("#start");
   await page.waitForFunction(() => document.getElementById("status").textContent === "Done." || document.querySelector("#status.bad"), undefined, { timeout: 200_000 });
   assert.equal(await page.textContent("#status"), "Done.");

@@ -10,6 +10,8 @@ export const devices_are_listed = async ({ open }) => {
   assert.deepEqual(found.map((info) => [info.backend, info.available]).sort(), [["cpu", true], ["wgpu", true]]);
   const cpu = found.find((info) => info.backend === "cpu");
   assert.ok(cpu.threads.count >= 1 && cpu.threads.reason.length > 0, JSON.stringify(cpu));
+  assert.deepEqual(cpu.devices[0].features, ["simd128", "relaxed-simd"]);
+  assert.ok(cpu.memory > 1e6, JSON.stringify(cpu));
 };
 
 export const tensors_know_their_elements = async ({ open }) => {
@@ -141,5 +143,56 @@ export const an_isolated_page_works_as_others_do = async ({ open }) => {
   }, MAGIKA);
   assert.equal(result.isolated, true);
   assert.equal(result.backend, "cpu");
-  assert.deepEqual(result.threads, { count: 1, reason: "this build computes on one thread" });
+  assert.deepEqual(result.threads, { count: 1, reason: "this build computes on one thread, on isolated pages, too" });
 };
+
+export const several_models_run_at_once = async ({ open }) => {
+  const page = await open();
+  const results = await page.evaluate(async (url) => {
+    const { Model, Tensor } = globalThis.hadal;
+    const run = async (model, seed) => {
+      const { name, shape } = model.inputs[0];
+      const extents = shape.map((extent) => (typeof extent === "number" ? extent : 1));
+      const data = Int32Array.from({ length: extents.reduce((a, b) => a * b, 1) }, (_, i) => (i * seed) % 256);
+      return (await model.run({ [name]: new Tensor(data, extents) })).get().toArray();
+    };
+    const backends = ["cpu", "wgpu", "cpu"];
+    const models = await Promise.all(backends.map((backend) => Model.load(url, { backend })));
+    const seeds = [3, 7];
+    const alone = [];
+    for (const model of models) for (const seed of seeds) alone.push(await run(model, seed));
+    // All at once, and one of them goes while its run is under way.
+    const together = await Promise.all(models.flatMap((model) => seeds.map((seed) => run(model, seed))));
+    const last = run(models[0], 3);
+    models[0].dispose();
+    return { backends: models.map((model) => model.backend), alone, together, last: await last, other: await run(models[2], 3) };
+  }, MAGIKA);
+  assert.deepEqual(results.backends, ["cpu", "wgpu", "cpu"]);
+  assert.deepEqual(results.together, results.alone);
+  assert.deepEqual([results.last, results.other], [results.alone[0], results.alone[0]]);
+};
+
+async function profiles({ open }, backend) {
+  const page = await open({ isolated: true });
+  const { launches, steps, sum } = await page.evaluate(
+    async ([url, backend]) => {
+      const { Model, Tensor } = globalThis.hadal;
+      const model = await Model.load(url, { backend });
+      const shape = model.inputs[0].shape.map((extent) => (typeof extent === "number" ? extent : 1));
+      const input = () => ({ [model.inputs[0].name]: new Tensor(new Int32Array(shape.reduce((a, b) => a * b, 1)), shape) });
+      const launches = await model.profile(input());
+      const steps = (await model.plan({ [model.inputs[0].name]: shape })).steps.length;
+      // Its times are those of launches that computed something, and runs go on as before.
+      return { launches, steps, sum: (await model.run(input())).get().toArray().reduce((a, b) => a + b, 0) };
+    },
+    [MAGIKA, backend],
+  );
+  const total = launches.reduce((total, launch) => total + launch.milliseconds, 0);
+  console.log(`  ${backend}: ${launches.length} launches of ${steps} steps, ${total.toFixed(1)} ms`);
+  assert.ok(launches.length >= steps && total > 0, `${launches.length} launches, ${steps} steps, ${total} ms`);
+  assert.ok(launches.every((launch) => launch.op !== "" && launch.kernel !== "" && launch.milliseconds >= 0));
+  assert.ok(Math.abs(sum - 1) < 1e-3);
+}
+
+export const a_profile_has_the_time_of_each_launch_on_cpu = (test) => profiles(test, "cpu");
+export const a_profile_has_the_time_of_each_launch_on_wgpu = (test) => profiles(test, "wgpu");

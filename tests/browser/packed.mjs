@@ -9,12 +9,13 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const VITE = "vite@6.3.5";
+const WEBGPU = "webgpu@0.6.2";
 const WEBPACK = ["webpack@5.99.9", "webpack-cli@6.0.1"];
 
 /** What a person writes first: a model, an input, the result. */
-const program = (models) => `
+const program = (models, backend = "cpu") => `
 import { devices, HadalError, Model, Tensor } from "hadal";
-const model = await Model.load("${models}/magika/model.onnx", { backend: "cpu" });
+const model = await Model.load("${models}/magika/model.onnx", { backend: "${backend}" });
 const { name, shape } = model.inputs[0];
 const extents = shape.map((extent) => (typeof extent === "number" ? extent : 1));
 const input = new Tensor(new Int32Array(extents.reduce((a, b) => a * b, 1)), extents);
@@ -83,5 +84,23 @@ export const in_node_on_cpu = (test) => {
   return project(test.harness, "node", [], files, async (folder) => {
     const { stdout } = await run("node", ["main.js"], { cwd: folder });
     assert.deepEqual(JSON.parse(stdout), EXPECTED);
+  });
+};
+
+/** WebGPU in Node is Dawn, by the package `webgpu`; here on the SwiftShader that comes with Chromium. */
+export const in_node_on_webgpu = (test) => {
+  const main = `
+import { create, globals } from "webgpu";
+Object.assign(globalThis, globals);
+Object.defineProperty(globalThis, "navigator", { value: { gpu: create([]) }, configurable: true });
+const { answer } = await import("./program.js");
+console.log(answer);
+process.exit(0);
+`;
+  const files = { "program.js": program(`${test.server.address}/models`, "wgpu"), "main.js": main };
+  return project(test.harness, "node-webgpu", [WEBGPU], files, async (folder) => {
+    const env = { ...process.env, VK_ICD_FILENAMES: "/usr/lib/chromium/vk_swiftshader_icd.json" };
+    const { stdout } = await run("node", ["main.js"], { cwd: folder, env });
+    assert.deepEqual(JSON.parse(stdout.trim().split("\n").at(-1)), { ...EXPECTED, backend: "wgpu" });
   });
 };

@@ -8,13 +8,34 @@ import { extname, join } from "node:path";
 const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml" };
 const ISOLATION = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "same-origin" };
 
+/** Bytes that are made when they are sent, and never lie anywhere as a whole. */
+export class Generated {
+  /** `fill(offset, buffer)` fills the buffer with what stands at the offset. */
+  constructor(length, fill, start = 0) {
+    Object.assign(this, { length, fill, start });
+  }
+
+  subarray(from, to = this.length) {
+    return new Generated(Math.min(to, this.length) - from, this.fill, this.start + from);
+  }
+
+  bytes() {
+    const bytes = Buffer.alloc(this.length);
+    this.fill(this.start, bytes);
+    return bytes;
+  }
+}
+
 export class Server {
   /** Folders by the beginnings of paths; the longest counts. */
   #folders;
   #memory = new Map();
   /** Every request: `{path, range, status}`. */
   requests = [];
-  /** Faults by path, each used up by one request: `{status}`, `{breakAfter: bytes}`, `{cut: bytes}` (a shorter file), `{slow: milliseconds}`. */
+  /**
+   * Faults by path, each used up by one request: `{status}`, `{breakAfter: bytes}`, `{cut: bytes}` (a shorter file), `{whole: true}` (no
+   * ranges), `{slow: milliseconds}`.
+   */
   faults = new Map();
 
   static async start(folders) {
@@ -27,9 +48,9 @@ export class Server {
     return server;
   }
 
-  /** Serves bytes under a path. */
+  /** Serves bytes under a path, held or generated. */
   put(path, bytes) {
-    this.#memory.set(path, Buffer.from(bytes));
+    this.#memory.set(path, bytes instanceof Generated ? bytes : Buffer.from(bytes));
   }
 
   /** Serves a folder under the beginning of a path. */
@@ -66,19 +87,19 @@ export class Server {
     let body = await this.#read(path);
     if (body === undefined) return end(404, {}, "");
     if (fault.cut !== undefined) body = body.subarray(0, fault.cut);
-    const etag = `"${createHash("sha1").update(body.subarray(0, 1 << 16)).update(String(body.length)).digest("hex")}"`;
+    const etag = `"${createHash("sha1").update(held(body.subarray(0, 1 << 16))).update(String(body.length)).digest("hex")}"`;
     const headers = { "content-type": TYPES[extname(path)] ?? "application/octet-stream", etag, "accept-ranges": "bytes" };
     const range = /^bytes=(\d+)-$/.exec(entry.range ?? "");
-    const from = range !== null && (request.headers["if-range"] ?? etag) === etag ? Number(range[1]) : 0;
+    const from = range !== null && fault.whole === undefined && (request.headers["if-range"] ?? etag) === etag ? Number(range[1]) : 0;
     const part = body.subarray(from);
     entry.status = from > 0 ? 206 : 200;
     if (from > 0) headers["content-range"] = `bytes ${from}-${body.length - 1}/${body.length}`;
     response.writeHead(entry.status, { ...headersFor(isolated), "cache-control": "no-cache", ...headers, "content-length": part.length });
-    const step = fault.slow === undefined ? part.length : 256 << 10;
+    const step = fault.slow !== undefined ? 256 << 10 : part instanceof Generated ? 4 << 20 : part.length;
     for (let at = 0; at < part.length; at += step) {
       const piece = part.subarray(at, Math.min(at + step, fault.breakAfter ?? part.length));
       if (response.destroyed) return;
-      await new Promise((done) => response.write(piece, done));
+      await new Promise((done) => response.write(held(piece), done));
       if (fault.slow !== undefined) await new Promise((done) => setTimeout(done, fault.slow));
       if (fault.breakAfter !== undefined && at + step >= fault.breakAfter) {
         await new Promise((done) => setTimeout(done, 100));
@@ -97,6 +118,10 @@ export class Server {
     if (start === undefined || path.includes("..")) return undefined;
     return await readFile(join(this.#folders[start], path.slice(start.length))).catch(() => undefined);
   }
+}
+
+function held(body) {
+  return body instanceof Generated ? body.bytes() : body;
 }
 
 /** Workers and modules of an isolated page need the headers, too; they do no harm elsewhere. */

@@ -5,8 +5,8 @@ import { follow, say } from "./page.js";
 
 const MODEL = new URL("models/minilm-int8/model.onnx", location.href).href;
 const ORT = new URL("ort/ort.wasm.min.mjs", location.href).href;
-const TOKENS = 128;
 const get = (id) => document.getElementById(id);
+const tokens = () => Math.max(Number(get("tokens").value), 1);
 
 get("start").addEventListener("click", () => void start());
 
@@ -52,15 +52,15 @@ function row(engine, backend, figures) {
   get("rows").append(line);
 }
 
-const ids = () => BigInt64Array.from({ length: TOKENS }, (_, i) => BigInt(1000 + ((i * 7919) % 20000)));
-const value = (name) => (name === "input_ids" ? ids() : new BigInt64Array(TOKENS).fill(name === "attention_mask" ? 1n : 0n));
+const ids = () => BigInt64Array.from({ length: tokens() }, (_, i) => BigInt(1000 + ((i * 7919) % 20000)));
+const value = (name) => (name === "input_ids" ? ids() : new BigInt64Array(tokens()).fill(name === "attention_mask" ? 1n : 0n));
 
 async function hadal(backend) {
   const begin = performance.now();
   const model = await Model.load(MODEL, { backend, onProgress: follow(get("bar"), get("status")) });
   const load = performance.now() - begin;
   get("bar").hidden = true;
-  const inputs = () => Object.fromEntries(model.inputs.map(({ name }) => [name, new Tensor(value(name), [1, TOKENS])]));
+  const inputs = () => Object.fromEntries(model.inputs.map(({ name }) => [name, new Tensor(value(name), [1, tokens()])]));
   return { load, run: () => model.run(inputs()), end: () => model.dispose() };
 }
 
@@ -71,6 +71,6 @@ async function onnxruntime() {
   const begin = performance.now();
   const session = await ort.InferenceSession.create(MODEL, { executionProviders: ["wasm"] });
   const load = performance.now() - begin;
-  const feeds = () => Object.fromEntries(session.inputNames.map((name) => [name, new ort.Tensor("int64", value(name), [1, TOKENS])]));
+  const feeds = () => Object.fromEntries(session.inputNames.map((name) => [name, new ort.Tensor("int64", value(name), [1, tokens()])]));
   return { load, run: () => session.run(feeds()), end: () => void session.release() };
 }

@@ -60,7 +60,8 @@ async function show() {
       return [label, input];
     }),
   );
-  get("outputs").replaceChildren();
+  for (const id of ["outputs", "times"]) get(id).replaceChildren();
+  get("times-sum").textContent = "Run it to see where the time goes.";
   get("result").hidden = false;
   const nodes = await model.nodes();
   const counts = new Map();
@@ -108,12 +109,25 @@ async function run() {
       return [name, tensor.dtype, `[${tensor.shape.join(", ")}]`, low.toPrecision(4), mean.toPrecision(4), high.toPrecision(4)];
     });
     table(get("outputs"), ["output", "type", "shape", "least", "mean", "most"], rows, 3);
+    await times(inputs);
     say(get("status"), `${result.milliseconds.toFixed(1)} ms on ${result.backend} (${result.device}).`);
   } catch (error) {
     say(get("status"), error);
   } finally {
     get("run").disabled = false;
   }
+}
+
+/** What each launch of a run takes, dearest first. */
+async function times(inputs) {
+  const launches = await model.profile(inputs);
+  const sum = launches.reduce((total, launch) => total + launch.milliseconds, 0);
+  const none = "This device tells no times. In Chromium, cross-origin isolated pages have a finer clock.";
+  get("times-sum").textContent = launches.length === 0 ? none : `${launches.length} launches, ${sum.toFixed(2)} ms of kernels, one by one`;
+  const rows = launches.map((launch, i) => ({ i, ...launch })).sort((a, b) => b.milliseconds - a.milliseconds);
+  const share = (ms) => `${((100 * ms) / Math.max(sum, 1e-9)).toFixed(1)} %`;
+  const speed = ({ flops, milliseconds: ms }) => (flops > 0 && ms > 0 ? (flops / ms / 1e6).toFixed(2) : "");
+  table(get("times"), ["#", "step", "kernel", "ms", "share", "GFLOP/s"], rows.map((l) => [l.i, l.op, l.kernel, l.milliseconds.toFixed(3), share(l.milliseconds), speed(l)]), 3);
 }
 
 /** A table; columns from `numbers` on are numbers. */

@@ -3,7 +3,6 @@
 use crate::error::{coded, thrown};
 use hadal::formats::{Loaded, SafeTensors, hadal_file, load_named};
 use hadal::graph::Bytes;
-use sha2::{Digest, Sha256};
 use wasm_bindgen::prelude::*;
 
 /// Most bytes of a file that are reserved before any arrived: what a server declares is not believed without end.
@@ -16,28 +15,23 @@ pub struct Assembly {
     bytes: Vec<u8>,
     /// All bytes, once no more come.
     sealed: Option<Bytes>,
-    hash: Sha256,
-    hashed: bool,
 }
 
 #[wasm_bindgen]
 impl Assembly {
-    /// Room for `total` bytes, or 0 where that is not known, of a file that messages call `name`. Hashes what comes only if `hashed`.
+    /// Room for `total` bytes, or 0 where that is not known, of a file that messages call `name`.
     ///
     /// Errors: `out_of_memory`.
     #[wasm_bindgen(constructor)]
-    pub fn new(name: String, total: f64, hashed: bool) -> Result<Assembly, JsValue> {
+    pub fn new(name: String, total: f64) -> Result<Assembly, JsValue> {
         let mut bytes = Vec::new();
         reserve(&mut bytes, (total as usize).min(RESERVED))?;
-        Ok(Assembly { name, bytes, sealed: None, hash: Sha256::new(), hashed })
+        Ok(Assembly { name, bytes, sealed: None })
     }
 
     /// Adds the next piece. Errors: `out_of_memory`.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), JsValue> {
         reserve(&mut self.bytes, piece.len())?;
-        if self.hashed {
-            self.hash.update(piece);
-        }
         self.bytes.extend_from_slice(piece);
         Ok(())
     }
@@ -48,15 +42,10 @@ impl Assembly {
         self.bytes.len() as f64
     }
 
-    /// SHA-256 of all so far, in hexadecimal.
-    pub fn sha256(&self) -> String {
-        self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     /// Whether the complete file holds weights without a graph, so that a `config.json` has to say what they are. No piece may follow.
     #[wasm_bindgen(js_name = needsConfig)]
     pub fn needs_config(&mut self) -> bool {
-        SafeTensors::from_bytes(self.seal()).is_ok_and(|file| !hadal_file::is_hadal_file(&file))
+        SafeTensors::from_bytes(self.seal()).is_ok_and(|file| !hadal_file::is_hadal_file(file.outline()))
     }
 }
 

@@ -2,10 +2,12 @@
 
 use crate::assembly::Assembly;
 use crate::error::{coded, thrown};
+use crate::header::{Arrival, Header, Pieces, described};
+use crate::profile;
 use crate::session::Session;
 use hadal::backend::{Backend, Which};
 use hadal::formats::Loaded;
-use hadal::{Device, Model, nn};
+use hadal::{Device, Model, PreparedModel, nn};
 use hadal_wgpu::{Features, Options, WgpuBackend};
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;
@@ -25,6 +27,7 @@ impl Engine {
     ///
     /// Errors: `device`.
     pub async fn open(backend: String, limited: bool, binding: f64) -> Result<Engine, JsValue> {
+        profile::give_clock();
         let device = match backend.as_str() {
             "wgpu" => return Engine::gpu(limited, binding).await,
             "cpu" | "auto" => Device::open_async(&backend).await.map_err(thrown)?,
@@ -80,21 +83,31 @@ impl Engine {
                 Model::new(model.graph, model.weights).map_err(thrown)?
             }
             Loaded::Weights(file) => {
-                let Some(config) = config else {
-                    return Err(coded(
-                        "format",
-                        "the file holds weights without a graph, and there is no config.json beside it\n  hint: put the model's config.json \
-                         there, pass `config`, or load a Hadal file or an ONNX file",
-                    ));
-                };
                 let weights = nn::Weights::from_safetensors(&file, &Device::meta()).map_err(thrown)?;
-                let config = nn::BertConfig::from_json(&config).map_err(thrown)?;
-                let bert = nn::Bert::new(&nn::Scope::weights(&weights), &config).map_err(thrown)?;
-                bert.model_async().await.map_err(thrown)?
+                described(&weights, config.as_deref()).await?
             }
         };
         let prepared = model.to_async(&self.device).await.map_err(thrown)?;
         Ok(Session::new(self.device.clone(), prepared))
+    }
+
+    /// Prepares a model whose weights go to the device as they arrive in `pieces`, which begin where the header ends.
+    ///
+    /// Errors: as [`Engine::prepare`], and what `pieces` throws.
+    pub async fn stream(
+        &self,
+        header: Header,
+        config: Option<String>,
+        pieces: Pieces,
+    ) -> Result<Session, JsValue> {
+        let (graph, tensors) = header.into_parts(config.as_deref()).await?;
+        let mut arrival = Arrival::new(tensors, pieces);
+        let prepared = PreparedModel::streamed_async(graph, &self.device, &mut arrival).await;
+        match (prepared, arrival.failure) {
+            (Ok(prepared), _) => Ok(Session::new(self.device.clone(), prepared)),
+            (Err(_), Some(failure)) => Err(failure),
+            (Err(error), None) => Err(thrown(error)),
+        }
     }
 
     /// Destroys the device, as a driver reset would. The cpu stays as it is.

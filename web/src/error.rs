@@ -26,6 +26,7 @@ fn code(error: &Error) -> &'static str {
             DeviceError::OutOfMemory { .. } => "out_of_memory",
             DeviceError::Lost { .. } => "device_lost",
             DeviceError::Unsupported { .. } => "unsupported",
+            DeviceError::Weights(_) => "format",
             DeviceError::Argument(_) | DeviceError::IndexOutOfRange { .. } | DeviceError::Dim(_) => "input",
             _ => "kernel",
         },

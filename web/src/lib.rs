@@ -4,9 +4,11 @@
 //! narrow interface between the two, and no person calls it:
 //!
 //! - [`Engine`](engine::Engine) is an open device.
-//! - [`Assembly`](assembly::Assembly) takes a model file in pieces, as they arrive from the network, and their hash.
+//! - [`Assembly`](assembly::Assembly) takes a model file in pieces, as they arrive from the network; [`Header`](header::Header) is the beginning of one
+//!   whose weights need not be held, since they go to a GPU as they arrive; [`Digest`](digest::Digest) is the hash of either.
 //! - [`Session`](session::Session) is a prepared model; it runs on tensors that come as a JSON header and one array of bytes each, and answers in
 //!   the same form, so that bytes can be transferred between threads.
+//! - [`use_relaxed`](relaxed::use_relaxed) takes a kernel of matrix products from a module beside this one.
 //! - [`devices`](devices::devices) says what there is and why something is not.
 //!
 //! Every refusal is a JavaScript `Error` with a `code` ([`error`]), which the other half turns into a `HadalError`.
@@ -17,11 +19,19 @@
 pub mod assembly;
 #[cfg(target_arch = "wasm32")]
 pub mod devices;
+#[cfg(target_arch = "wasm32")]
+pub mod digest;
 pub mod digits;
 #[cfg(target_arch = "wasm32")]
 pub mod engine;
 #[cfg(target_arch = "wasm32")]
 pub mod error;
+#[cfg(target_arch = "wasm32")]
+pub mod header;
+#[cfg(target_arch = "wasm32")]
+mod profile;
+#[cfg(target_arch = "wasm32")]
+pub mod relaxed;
 #[cfg(target_arch = "wasm32")]
 pub mod session;
 #[cfg(target_arch = "wasm32")]

@@ -1,7 +1,9 @@
 //! A model that is ready to run.
 
 use crate::error::{coded, thrown};
+use crate::profile;
 use hadal::graph::{Bytes, TensorType};
+use hadal::profiler::Profiler;
 use hadal::{DType, Device, HostTensor, PreparedModel, Tensor};
 use js_sys::{Array, Uint8Array};
 use serde_json::{Value, json};
@@ -56,17 +58,8 @@ impl Session {
     ///
     /// Returns an array of the results' header and their bytes. Errors: `input`, `device_lost`, `out_of_memory`.
     pub async fn run(&self, header: String, data: Array) -> Result<Array, JsValue> {
-        let described: Vec<Value> =
-            serde_json::from_str(&header).map_err(|error| coded("input", &error.to_string()))?;
-        let mut tensors = Vec::with_capacity(described.len());
-        for (i, description) in described.iter().enumerate() {
-            let name = description["name"].as_str().unwrap_or_default();
-            let bytes: Uint8Array = data.get(i as u32).dyn_into().map_err(|_| {
-                coded("input", &format!("the input `{name}` has no data\n  hint: pass a Tensor"))
-            })?;
-            tensors.push((name, self.tensor(name, description, bytes.to_vec())?));
-        }
-        let inputs: Vec<(&str, &Tensor)> = tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
+        let tensors = self.inputs(&header, &data)?;
+        let inputs: Vec<(&str, &Tensor)> = tensors.iter().map(|(name, tensor)| (&**name, tensor)).collect();
         let outputs = self.model.run_async(&inputs).await.map_err(thrown)?;
         let (mut header, arrays) = (Vec::new(), Array::new());
         for (name, tensor) in outputs.iter() {
@@ -94,6 +87,34 @@ impl Session {
         };
         let steps: Vec<Value> = plan.steps.iter().map(step).collect();
         Ok(json!({ "steps": steps, "arena": plan.arena_bytes, "weights": plan.weight_bytes }).to_string())
+    }
+
+    /// One run with the time of each launch; inputs as for [`Session::run`]. JSON: see [`profile::launches`]; empty where the device tells no times.
+    ///
+    /// Errors: as [`Session::run`], and `input` while another profile of this device is under way.
+    pub async fn profile(&self, header: String, data: Array) -> Result<String, JsValue> {
+        let tensors = self.inputs(&header, &data)?;
+        let inputs: Vec<(&str, &Tensor)> = tensors.iter().map(|(name, tensor)| (&**name, tensor)).collect();
+        // What compiles for these sizes is not part of it.
+        self.model.run_async(&inputs).await.map_err(thrown)?;
+        self.device.synchronize_async().await.map_err(thrown)?;
+        let profiler = Profiler::start(&self.device).map_err(thrown)?;
+        self.model.run_async(&inputs).await.map_err(thrown)?;
+        Ok(profile::launches(&profiler.stop()).to_string())
+    }
+
+    fn inputs(&self, header: &str, data: &Array) -> Result<Vec<(String, Tensor)>, JsValue> {
+        let described: Vec<Value> =
+            serde_json::from_str(header).map_err(|error| coded("input", &error.to_string()))?;
+        let mut tensors = Vec::with_capacity(described.len());
+        for (i, description) in described.iter().enumerate() {
+            let name = description["name"].as_str().unwrap_or_default();
+            let bytes: Uint8Array = data.get(i as u32).dyn_into().map_err(|_| {
+                coded("input", &format!("the input `{name}` has no data\n  hint: pass a Tensor"))
+            })?;
+            tensors.push((name.to_string(), self.tensor(name, description, bytes.to_vec())?));
+        }
+        Ok(tensors)
     }
 
     fn tensor(&self, name: &str, description: &Value, bytes: Vec<u8>) -> Result<Tensor, JsValue> {

@@ -51,3 +51,5 @@ mod simd;
 mod storage;
 
 pub use backend::{CpuBackend, CpuFactory};
+#[cfg(target_arch = "wasm32")]
+pub use kernel::{Product, ProductKernel, set_product_kernel};

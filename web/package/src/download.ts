@@ -8,7 +8,8 @@ import { type Entry, isQuota, Store } from "./store.js";
 export interface Sink {
   /** The file begins, for the first time or once more. */
   begin(total: number): void;
-  push(piece: Uint8Array): void;
+  /** Takes the next piece; the one after it is fetched when this one has been taken. */
+  push(piece: Uint8Array): Promise<void> | void;
 }
 
 /** How a download ended. */
@@ -107,7 +108,7 @@ class Transfer {
         await this.#restart(0);
         return false;
       }
-      this.#take(piece as Uint8Array);
+      await this.#take(piece as Uint8Array);
     }
     return entry.complete;
   }
@@ -139,13 +140,18 @@ class Transfer {
       const { done, value } = await reader.read();
       if (done) return;
       this.#throwIfAborted();
-      this.#take(value);
+      await this.#take(value);
       await this.#collect(value);
     }
   }
 
-  #take(piece: Uint8Array): void {
-    this.sink.push(piece);
+  async #take(piece: Uint8Array): Promise<void> {
+    try {
+      await this.sink.push(piece);
+    } catch (error) {
+      // What the taker refuses is no fault of the connection.
+      throw HadalError.from(error);
+    }
     this.#loaded += piece.byteLength;
     this.options.report({ phase: "download", loaded: this.#loaded, total: this.#entry.total });
   }

@@ -1,12 +1,13 @@
 // What does the work: in a worker, or in the page itself where there are none.
 
+import { Arrival } from "./arrival.js";
 import { download, text } from "./download.js";
 import { HadalError } from "./error.js";
-import type { Answer, BackendInfo, EmbedReply, GraphNode, Limits, Loaded, LoadRequest, Message, ModelInfo, Plan, Progress, Requests, RunReply, WireTensor } from "./protocol.js";
+import type { Answer, BackendInfo, EmbedReply, GraphNode, LaunchTime, Limits, Loaded, LoadRequest, Message, ModelInfo, Plan, Progress, Requests, RunReply, WireTensor } from "./protocol.js";
 import { Store } from "./store.js";
 import type { DType } from "./tensor.js";
 import { Tokenizer } from "./tokenizer.js";
-import { wasm } from "./wasm.js";
+import { isRelaxed, wasm, wasmBytes } from "./wasm.js";
 import type { DigitTrainer, Engine, Session } from "./wasm/hadal_web.js";
 
 type Handlers = { [K in keyof Requests]: (take: Requests[K]["take"], call: Call) => Promise<Requests[K]["bring"]> };
@@ -17,12 +18,22 @@ const BATCH = 16;
 /** Outputs that hold one vector for each text or token, best first. */
 const VECTORS = ["sentence_embedding", "last_hidden_state", "token_embeddings"];
 
-/** WebGPU is a thing of pages and their workers. */
-function isPage(): boolean {
-  return "Window" in globalThis || "WorkerGlobalScope" in globalThis;
+/** Whether there may be WebGPU: in pages and their workers, and elsewhere if the program has put it where a page has it. */
+function mayHaveGpu(): boolean {
+  if ("Window" in globalThis || "WorkerGlobalScope" in globalThis) return true;
+  if ((globalThis as { navigator?: { gpu?: unknown } }).navigator?.gpu === undefined) return false;
+  // The wasm half asks whether it is in a page before it asks for `navigator.gpu`.
+  class Page {
+    static [Symbol.hasInstance](value: unknown): boolean {
+      return value === globalThis;
+    }
+  }
+  Object.defineProperty(globalThis, "Window", { value: Page, configurable: true });
+  return true;
 }
 
-const NO_GPU = "WebGPU is reached from pages and their workers only\n  hint: use the cpu backend";
+const NO_GPU =
+  "there is no `navigator.gpu` here\n  hint: use the cpu backend; in Node, the package `webgpu` has it (see the README)";
 
 interface Call {
   signal: AbortSignal;
@@ -77,12 +88,18 @@ export class Host {
       const module = await wasm();
       const none: BackendInfo = { backend: "wgpu", available: false, devices: [], reason: NO_GPU };
       const cpu: BackendInfo = { backend: "cpu", available: true, devices: [{ id: "cpu:0", name: "CPU", kind: "Cpu", features: [] }], reason: null };
-      const listed = isPage() ? (JSON.parse(await module.devices()) as BackendInfo[]) : [none, cpu];
-      const threads = { count: 1, reason: "this build computes on one thread" };
-      return listed.map((info) => (info.backend === "cpu" ? { ...info, threads } : info));
+      const listed = mayHaveGpu() ? (JSON.parse(await module.devices()) as BackendInfo[]) : [none, cpu];
+      const threads = { count: 1, reason: "this build computes on one thread, on isolated pages, too" };
+      const features = isRelaxed() ? ["simd128", "relaxed-simd"] : ["simd128"];
+      return listed.map((info) => (info.backend === "cpu" ? { ...info, threads, memory: wasmBytes(), devices: info.devices.map((device) => ({ ...device, features })) } : info));
     },
     load: (take, call) => this.#load(take, call),
     run: (take) => this.#run(take.model, take.inputs),
+    profile: (take) =>
+      this.#using(this.#model(take.model), async (session) => {
+        const times = await session.profile(header(take.inputs), take.inputs.map((input) => input.bytes));
+        return JSON.parse(times) as LaunchTime[];
+      }),
     embed: (take) => this.#embed(take.model, take.texts),
     tokenize: async (take) => {
       const { tokenizer } = await this.#tokenizer(this.#model(take.model));
@@ -124,8 +141,8 @@ export class Host {
   };
 
   #engine(asked: string, limits: Limits): Promise<Engine> {
-    if (asked === "wgpu" && !isPage()) return Promise.reject(new HadalError("device", `no wgpu device: ${NO_GPU}`));
-    const backend = asked === "auto" && !isPage() ? "cpu" : asked;
+    if (asked === "wgpu" && !mayHaveGpu()) return Promise.reject(new HadalError("device", `no wgpu device: ${NO_GPU}`));
+    const backend = asked === "auto" && !mayHaveGpu() ? "cpu" : asked;
     const key = JSON.stringify([backend, limits]);
     let engine = this.#engines.get(key);
     if (engine === undefined) {
@@ -163,37 +180,25 @@ export class Host {
   async #prepare(request: LoadRequest, call: Call): Promise<{ engine: Engine; session: Session; bytes: number; cached: boolean }> {
     const { url } = request;
     const [module, engine] = await Promise.all([wasm(), this.#engine(request.backend, request.limits)]);
-    const file = { assembly: new module.Assembly(url, 0, false) };
-    const sink = {
-      begin: (total: number) => {
-        file.assembly.free();
-        file.assembly = new module.Assembly(url, total, request.sha256 !== undefined);
-      },
-      push: (piece: Uint8Array) => file.assembly.push(piece),
-    };
     const options = { cache: request.cache, signal: call.signal, report: call.report };
-    const { bytes, cached } = await download(url, sink, options);
+    const beside = request.config ?? neighbour(url, "config.json");
+    const config = async () => (beside === undefined ? undefined : await text(beside, options));
+    const arrival = new Arrival(module, engine, { name: url, hashed: request.sha256 !== undefined, config });
     const forget = async () => (await Store.open())?.forget(url);
-    if (request.sha256 !== undefined) {
-      const found = file.assembly.sha256();
-      if (found !== request.sha256.toLowerCase()) {
-        file.assembly.free();
-        await forget();
+    try {
+      const { bytes, cached } = await download(url, arrival, options);
+      const found = arrival.sha256();
+      if (request.sha256 !== undefined && found !== request.sha256.toLowerCase()) {
         throw new HadalError("integrity", `${url} has the SHA-256 ${found}, but ${request.sha256} was asked for\n  hint: the file changed or was damaged on its way; nothing of it is kept`);
       }
-    }
-    const beside = request.config ?? neighbour(url, "config.json");
-    const config = file.assembly.needsConfig() && beside !== undefined ? await text(beside, options) : undefined;
-    if (call.signal.aborted) {
-      file.assembly.free();
-      throw aborted(url);
-    }
-    call.report({ phase: "prepare", loaded: bytes, total: bytes });
-    try {
-      return { engine, session: await engine.prepare(file.assembly, config), bytes, cached };
-    } catch (error) {
+      if (call.signal.aborted) throw aborted(url);
+      call.report({ phase: "prepare", loaded: bytes, total: bytes });
+      return { engine, session: await arrival.finish(), bytes, cached };
+    } catch (thrown) {
+      const error = HadalError.from(thrown);
+      arrival.fail(error);
       // A damaged file must not be taken from the store for ever.
-      if (["format", "truncated"].includes((error as { code?: string }).code ?? "")) await forget();
+      if (["format", "truncated", "integrity"].includes(error.code)) await forget();
       throw error;
     }
   }
@@ -216,14 +221,19 @@ export class Host {
   }
 
   async #once(model: Model, inputs: WireTensor[]): Promise<WireTensor[]> {
-    const header = inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+    return await this.#using(model, async (session) => {
+      const [results, ...bytes] = (await session.run(header(inputs), inputs.map((input) => input.bytes))) as [string, ...Uint8Array[]];
+      const described = JSON.parse(results) as { name: string; dtype: DType; shape: number[] }[];
+      return described.map((output, i) => ({ ...output, bytes: bytes[i] as Uint8Array }));
+    });
+  }
+
+  /** Uses a model's session, which lives until the last use of it has ended. */
+  async #using<T>(model: Model, use: (session: Session) => Promise<T>): Promise<T> {
     const { session } = model;
     model.running += 1;
     try {
-      const data = inputs.map((input) => input.bytes);
-      const [results, ...bytes] = (await session.run(JSON.stringify(header), data)) as [string, ...Uint8Array[]];
-      const described = JSON.parse(results) as { name: string; dtype: DType; shape: number[] }[];
-      return described.map((output, i) => ({ ...output, bytes: bytes[i] as Uint8Array }));
+      return await use(session);
     } finally {
       model.running -= 1;
       if (model.running === 0 && (model.disposed || model.session !== session)) session.free();
@@ -305,6 +315,11 @@ export class Host {
       return { name, dtype, shape: [tokens.length, longest], bytes: new Uint8Array(data.buffer) };
     });
   }
+}
+
+/** What the wasm half is told of tensors whose bytes it gets beside. */
+function header(inputs: WireTensor[]): string {
+  return JSON.stringify(inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })));
 }
 
 /** One vector of length 1 for each text. */

@@ -12,7 +12,7 @@ import type { BackendInfo } from "./protocol.js";
 
 export { HadalError, type HadalErrorCode } from "./error.js";
 export { type LoadOptions, Model, RunResult } from "./model.js";
-export type { BackendInfo, CacheMode, GraphNode, Limits, ModelInfo, Plan, PlanStep, Port, Progress } from "./protocol.js";
+export type { BackendInfo, CacheMode, GraphNode, LaunchTime, Limits, ModelInfo, Plan, PlanStep, Port, Progress } from "./protocol.js";
 export { type DType, Tensor, type TypedArray } from "./tensor.js";
 export { DigitTrainer } from "./trainer.js";
 

@@ -1,6 +1,6 @@
 import { Client } from "./client.js";
 import { HadalError } from "./error.js";
-import type { CacheMode, GraphNode, Limits, Loaded, ModelInfo, Plan, Port, Progress } from "./protocol.js";
+import type { CacheMode, GraphNode, LaunchTime, Limits, Loaded, ModelInfo, Plan, Port, Progress, WireTensor } from "./protocol.js";
 import { Tensor } from "./tensor.js";
 
 /** How a model is loaded. */
@@ -136,20 +136,23 @@ export class Model implements Disposable {
    * Throws `input` for a name, shape or type that the model does not take; `device_lost`, `out_of_memory`.
    */
   async run(inputs: Readonly<Record<string, Tensor>>, options: { transfer?: boolean } = {}): Promise<RunResult> {
-    const entries = Object.entries(inputs);
-    for (const [name, tensor] of entries) {
-      if (!(tensor instanceof Tensor)) {
-        throw new HadalError("input", `the input \`${name}\` is no Tensor\n  hint: new Tensor(typedArray, shape)`);
-      }
-    }
-    const wire = entries.map(([name, tensor]) => ({ name, dtype: tensor.dtype, shape: tensor.shape, bytes: tensor.bytes }));
+    const wire = onTheWire(inputs);
     const transfer = options.transfer === true ? [...new Set(wire.map((tensor) => tensor.bytes.buffer as ArrayBuffer))] : [];
     const running = this.#client.call("run", { model: this.#id(), inputs: wire }, { transfer });
-    if (options.transfer === true) for (const [, tensor] of entries) tensor.dispose();
+    if (options.transfer === true) for (const tensor of Object.values(inputs)) tensor.dispose();
     const reply = await running;
     const outputs: Record<string, Tensor> = {};
     for (const output of reply.outputs) outputs[output.name] = Tensor.fromBytes(output.bytes, output.shape, output.dtype);
     return new RunResult(outputs, reply.backend, reply.device, reply.milliseconds, reply.recreated);
+  }
+
+  /**
+   * One run with the time of each kernel launch, in order: by the page's clock on cpu, by the GPU's timestamps on wgpu, and none where it has none.
+   *
+   * Throws `input`, as `run`, and while another profile of the same device is under way.
+   */
+  async profile(inputs: Readonly<Record<string, Tensor>>): Promise<LaunchTime[]> {
+    return await this.#client.call("profile", { model: this.#id(), inputs: onTheWire(inputs) });
   }
 
   /** One vector of length 1 for each text, by the tokenizer beside the model. Throws `unsupported`, `http`. */
@@ -194,6 +197,15 @@ export class Model implements Disposable {
     if (this.#disposed) throw new HadalError("disposed", "this model was disposed of\n  hint: load it again");
     return this.#loaded.model;
   }
+}
+
+function onTheWire(inputs: Readonly<Record<string, Tensor>>): WireTensor[] {
+  return Object.entries(inputs).map(([name, tensor]) => {
+    if (!(tensor instanceof Tensor)) {
+      throw new HadalError("input", `the input \`${name}\` is no Tensor\n  hint: new Tensor(typedArray, shape)`);
+    }
+    return { name, dtype: tensor.dtype, shape: tensor.shape, bytes: tensor.bytes };
+  });
 }
 
 /** An absolute address; what is relative is so to the page. Throws `input`. */

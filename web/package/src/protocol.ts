@@ -126,6 +126,16 @@ export interface Plan {
   readonly weights: number;
 }
 
+/** What one kernel launch of a run took. */
+export interface LaunchTime {
+  /** The fused ops. */
+  readonly op: string;
+  readonly kernel: string;
+  readonly milliseconds: number;
+  readonly bytes: number;
+  readonly flops: number;
+}
+
 /** What a backend offers here. */
 export interface BackendInfo {
   readonly backend: "wgpu" | "cpu";
@@ -133,6 +143,8 @@ export interface BackendInfo {
   readonly devices: readonly { id: string; name: string; kind: string; features: readonly string[] }[];
   /** Why it is not available. */
   readonly reason: string | null;
+  /** For cpu: bytes of WebAssembly memory that are reserved. It grows and never shrinks, so this is the most that was needed so far. */
+  readonly memory?: number;
   /** For cpu: how many threads compute, and why not more. */
   readonly threads?: { readonly count: number; readonly reason: string };
 }
@@ -142,6 +154,7 @@ export interface Requests {
   devices: { take: Record<string, never>; bring: BackendInfo[] };
   load: { take: LoadRequest; bring: Loaded };
   run: { take: { model: number; inputs: WireTensor[] }; bring: RunReply };
+  profile: { take: { model: number; inputs: WireTensor[] }; bring: LaunchTime[] };
   embed: { take: { model: number; texts: string[] }; bring: EmbedReply };
   tokenize: { take: { model: number; texts: string[] }; bring: number[][] };
   nodes: { take: { model: number }; bring: GraphNode[] };

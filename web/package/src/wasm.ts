@@ -26,12 +26,46 @@ interface Process {
 
 async function load(): Promise<Wasm> {
   const address = new URL("./wasm/hadal_web_bg.wasm", import.meta.url);
-  const node = (globalThis as { process?: Process }).process;
-  if (node?.versions?.node !== undefined && typeof document === "undefined" && node.getBuiltinModule !== undefined) {
-    const bytes = await node.getBuiltinModule("node:fs/promises").readFile(address);
-    await bindings.default({ module_or_path: bytes as BufferSource });
-  } else {
-    await bindings.default({ module_or_path: address });
-  }
+  const source = inNode() ? await read(address) : address;
+  const { memory } = await bindings.default({ module_or_path: source as BufferSource | URL });
+  own = memory;
+  await loadRelaxed(memory);
   return bindings;
+}
+
+let own: WebAssembly.Memory | undefined;
+let relaxed = false;
+
+/** Bytes of the module's memory, which grows and never shrinks. */
+export function wasmBytes(): number {
+  return own?.buffer.byteLength ?? 0;
+}
+
+/** Whether matrix products use the relaxed vector instructions of WebAssembly. */
+export function isRelaxed(): boolean {
+  return relaxed;
+}
+
+/** Engines that have relaxed vector instructions get a kernel with them; without it, or where it cannot be had, all works as well and slower. */
+async function loadRelaxed(memory: WebAssembly.Memory): Promise<void> {
+  const address = new URL("./wasm/hadal_relaxed.wasm", import.meta.url);
+  try {
+    const bytes = (inNode() ? await read(address) : await (await fetch(address)).arrayBuffer()) as BufferSource;
+    if (!WebAssembly.validate(bytes)) return;
+    const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
+    bindings.useRelaxed(instance.exports);
+    relaxed = true;
+  } catch {
+    relaxed = false;
+  }
+}
+
+function inNode(): boolean {
+  const node = (globalThis as { process?: Process }).process;
+  return node?.versions?.node !== undefined && typeof document === "undefined" && node.getBuiltinModule !== undefined;
+}
+
+async function read(address: URL): Promise<Uint8Array> {
+  const node = (globalThis as { process?: Process }).process as Required<Process>;
+  return await node.getBuiltinModule("node:fs/promises").readFile(address);
 }

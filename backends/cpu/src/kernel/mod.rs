@@ -12,6 +12,9 @@ mod scan;
 mod scatter;
 mod sort;
 
+#[cfg(target_arch = "wasm32")]
+pub use contract::product::{Product, ProductKernel, set_product_kernel};
+
 use crate::eval::{Compiled, Operands, Source, Stepped};
 use crate::parallel::Workers;
 use hadal_device::DeviceError;

@@ -7,6 +7,8 @@
 mod convolve;
 mod exact;
 mod gemm;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod product;
 mod side;
 
 mod windowed;
