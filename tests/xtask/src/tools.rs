@@ -1,7 +1,7 @@
 //! Tools of the browser's side that are not built here: node, a Chromium, packages of npm, and the writer of JavaScript for a module.
 
 use crate::process::{cargo, describe, succeeds};
-use crate::{install, wasm, workspace};
+use crate::{install, workspace};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,11 +21,8 @@ pub(crate) const BINARYEN: Package = ("binaryen", "132.0.0");
 /// What the package is compared with.
 pub(crate) const ONNXRUNTIME: Package = ("onnxruntime-web", "1.30.0");
 
-/// Makes sure of rustc's browser target and of node with npm. Errors: what is missing.
+/// Makes sure of node with npm. Errors: what is missing.
 pub(crate) fn ensure_node() -> Result<()> {
-    if !wasm::ensure() {
-        bail!("rustc lacks the target {}", wasm::TARGET);
-    }
     let node = || succeeds("node", &["--version"]) && succeeds("npm", &["--version"]);
     let ready = node() || (install::apt(&["nodejs", "npm"]) && node());
     if !ready {

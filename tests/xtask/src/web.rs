@@ -3,9 +3,9 @@
 //!
 //! [`stage`] puts a package together around a compiled module; the browser tests use it with a module of their own that has more functions.
 
-use crate::process::cargo;
 use crate::tools::{self, succeed};
-use crate::{wasm, workspace};
+use crate::wasm::{self, Compiler};
+use crate::workspace;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -32,10 +32,11 @@ pub(crate) fn compare() -> Result<ExitCode> {
 /// Builds the package. Errors: a tool that is missing, a build that fails.
 pub(crate) fn run() -> Result<ExitCode> {
     tools::ensure_node()?;
-    succeed(&mut cargo(&["build", "-p", "hadal-web", "--profile", "web", "--target", wasm::TARGET]))?;
-    let module = workspace::target().join(wasm::TARGET).join("web").join("hadal_web.wasm");
+    let compiler = wasm::compiler()?;
+    succeed(&mut compiler.build(&["-p", "hadal-web", "--profile", "web"]))?;
+    let module = compiler.folder().join(wasm::TARGET).join("web").join("hadal_web.wasm");
     let folder = workspace::target().join("web").join("hadal");
-    stage(&module, &folder)?;
+    stage(&compiler, &module, &folder)?;
     optimise(&folder.join("dist").join("wasm").join(format!("{NAME}_bg.wasm")))?;
     let mut pack = Command::new("npm");
     pack.args(["pack", "--silent", "--pack-destination"])
@@ -72,7 +73,7 @@ fn site(package: &Path) -> Result<()> {
 }
 
 /// Puts the package with the module in `folder`, which is made anew. Errors: TypeScript's, and those of files.
-pub(crate) fn stage(module: &Path, folder: &Path) -> Result<()> {
+pub(crate) fn stage(compiler: &Compiler, module: &Path, folder: &Path) -> Result<()> {
     let sources = workspace::root().join("web").join("package");
     if folder.exists() {
         std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -80,10 +81,49 @@ pub(crate) fn stage(module: &Path, folder: &Path) -> Result<()> {
     copy(&sources, folder)?;
     let (typed, built) = (folder.join("src").join("wasm"), folder.join("dist").join("wasm"));
     succeed(Command::new(tools::bindgen()?).arg(module).arg(&typed).arg(NAME))?;
-    let compiler = tools::npm(tools::TYPESCRIPT)?.join("lib").join("tsc.js");
-    succeed(Command::new("node").arg(compiler).arg("-p").arg(folder))?;
+    let typescript = tools::npm(tools::TYPESCRIPT)?.join("lib").join("tsc.js");
+    succeed(Command::new("node").arg(typescript).arg("-p").arg(folder))?;
     // What bindgen wrote belongs to the output, not to the sources.
-    std::fs::rename(&typed, &built).with_context(|| built.display().to_string())
+    std::fs::rename(&typed, &built).with_context(|| built.display().to_string())?;
+    match compiler {
+        Compiler::Own => relaxed(&built.join("hadal_relaxed.wasm")),
+        Compiler::Debian { .. } => {
+            println!(
+                "without the kernel for relaxed vector instructions: it needs the target's own core library"
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Compiles the kernel of `web/relaxed`, one file without a dependency, to `module`. It works in the memory of the package's module, so it gets a stack of
+/// 0 bytes: any use of one would trap at once.
+fn relaxed(module: &Path) -> Result<()> {
+    let source = workspace::root().join("web").join("relaxed").join("src").join("lib.rs");
+    let mut rustc = Command::new("rustc");
+    rustc.args([
+        "--edition",
+        "2024",
+        "--crate-name",
+        "hadal_relaxed",
+        "--crate-type",
+        "cdylib",
+        "--target",
+        wasm::TARGET,
+    ]);
+    for option in [
+        "opt-level=3",
+        "lto=fat",
+        "codegen-units=1",
+        "panic=abort",
+        "strip=symbols",
+        "target-feature=+simd128,+relaxed-simd",
+        "link-arg=--import-memory",
+        "link-arg=-zstack-size=0",
+    ] {
+        rustc.args(["-C", option]);
+    }
+    succeed(rustc.arg(source).arg("-o").arg(module))
 }
 
 /// What rustc lets a module use, and `simd128`. More would let `wasm-opt` write what browsers do not read yet.
