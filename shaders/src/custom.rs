@@ -1,13 +1,14 @@
-//! Kernels that a program wrote itself: its text between the loads of the operands and the store.
+//! Kernels that a program wrote itself: its WGSL between the loads of the operands and the store, and whole kernels in the device's own language.
 
 use crate::module::{Module, groups_of};
 use crate::template::Hooks;
-use crate::{Candidate, Capabilities, ShaderError};
-use hadal_graph::DType;
+use crate::{Candidate, Capabilities, Launch, NativeEntry, ShaderError};
+use hadal_graph::op::{KernelLanguage, KernelSource};
 use hadal_graph::program::{Custom, Program, Step};
+use hadal_graph::{DType, Dim};
 use std::fmt::Write;
 
-/// The kernel.
+/// The kernel from WGSL, then the one in the device's language if there is one; whether that is right is not known yet.
 pub(crate) fn candidates(
     program: &Program,
     step: &Step,
@@ -42,5 +43,46 @@ pub(crate) fn candidates(
     hooks.set("store", text);
     let launch =
         module.finish(variant, include_str!("../kernels/custom.wgsl"), hooks, groups_of(&total, 64))?;
-    Ok(vec![Candidate { variant, launches: vec![launch], scratch: Vec::new() }])
+    let mut launches = vec![launch];
+    let sources = kernel.op.sources.iter().filter(|source| Some(source.language) == capabilities.language);
+    for source in sources.filter(|source| source.threads <= capabilities.max_invocations) {
+        launches.push(whole(program, step, kernel, source, capabilities)?);
+    }
+    let candidate =
+        |launch: Launch| Candidate { variant: launch.variant, launches: vec![launch], scratch: Vec::new() };
+    Ok(launches.into_iter().map(candidate).collect())
+}
+
+/// The launch of a kernel that is written whole.
+fn whole(
+    program: &Program,
+    step: &Step,
+    kernel: &Custom,
+    source: &KernelSource,
+    capabilities: &Capabilities,
+) -> Result<Launch, ShaderError> {
+    let variant = match source.language {
+        KernelLanguage::Cuda => "custom/cuda",
+        KernelLanguage::Hip => "custom/hip",
+    };
+    let mut module = Module::new(program, step, capabilities);
+    let mut arguments = Vec::with_capacity(kernel.operands.len() + 2);
+    let mut params: Vec<Dim> = vec![kernel.op.ty.shape.elements()];
+    for (read, shape) in &kernel.operands {
+        arguments.push(module.slot_of(step.reads[*read])? as u32);
+        params.extend(shape.iter().cloned());
+    }
+    arguments.push(module.slot_of(step.writes[0])? as u32);
+    let bindings = module.bindings();
+    arguments.push(bindings.len() as u32);
+    let workgroups = groups_of(&params[0], source.results);
+    Ok(Launch {
+        variant,
+        source: source.text.clone(),
+        bindings,
+        params,
+        faults: false,
+        workgroups,
+        native: Some(NativeEntry { name: source.entry.clone(), threads: source.threads, arguments }),
+    })
 }

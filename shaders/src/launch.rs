@@ -1,5 +1,6 @@
 //! What `hadal-shaders` hands to a backend.
 
+use hadal_graph::op::KernelLanguage;
 use hadal_graph::program::ValueId;
 use hadal_graph::{DType, Dim, DimError};
 
@@ -22,6 +23,8 @@ pub struct Capabilities {
     pub max_workgroups: u32,
     /// Whether a CPU emulates the device: fewer, fatter threads win.
     pub software: bool,
+    /// The language in which it takes kernels of a program's own beside WGSL.
+    pub language: Option<KernelLanguage>,
 }
 
 /// How the elements of a dtype lie in a storage buffer.
@@ -105,6 +108,19 @@ pub struct Launch {
     /// Number of workgroups. Kernels derive the linear workgroup number as `id.x + id.y * num_workgroups.x`, so a backend is free to
     /// fold a large number into two dimensions; surplus workgroups do nothing.
     pub workgroups: Dim,
+    /// Present where `source` is no WGSL, but a kernel in the device's [`Capabilities::language`].
+    pub native: Option<NativeEntry>,
+}
+
+/// What a host must know of a kernel that is no WGSL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NativeEntry {
+    /// The kernel's name.
+    pub name: String,
+    /// Threads of a block.
+    pub threads: u32,
+    /// The binding whose address each of the kernel's parameters is.
+    pub arguments: Vec<u32>,
 }
 
 /// What a binding names.

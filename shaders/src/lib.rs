@@ -67,4 +67,4 @@ mod types;
 mod vector;
 
 pub use candidates::candidates;
-pub use launch::{Binding, Candidate, Capabilities, Launch, ShaderError, Source, Storage};
+pub use launch::{Binding, Candidate, Capabilities, Launch, NativeEntry, ShaderError, Source, Storage};

@@ -261,12 +261,14 @@ impl<'a> Module<'a> {
         let functions = library::functions_for(&text);
         let enable = if self.slots.iter().any(|s| s.element == "f16") { "enable f16;\n\n" } else { "" };
         let source = format!("{enable}{text}{}{functions}", if functions.is_empty() { "" } else { "\n" });
-        let bindings = self
-            .slots
-            .iter()
-            .map(|s| Binding { source: s.source, read_write: s.read_write, written: s.written })
-            .collect();
-        Ok(Launch { variant, source, bindings, params: self.params, faults: self.faults, workgroups })
+        let (bindings, faults) = (self.bindings(), self.faults);
+        Ok(Launch { variant, source, bindings, params: self.params, faults, workgroups, native: None })
+    }
+
+    /// What the kernel binds.
+    pub(crate) fn bindings(&self) -> Vec<Binding> {
+        let binding = |s: &Slot| Binding { source: s.source, read_write: s.read_write, written: s.written };
+        self.slots.iter().map(binding).collect()
     }
 
     fn declarations(&self) -> String {
@@ -298,7 +300,8 @@ impl<'a> Module<'a> {
         out
     }
 
-    fn slot_of(&mut self, value: hadal_graph::program::ValueId) -> Result<usize, ShaderError> {
+    /// The binding of a value, which it gets now if it has none.
+    pub(crate) fn slot_of(&mut self, value: hadal_graph::program::ValueId) -> Result<usize, ShaderError> {
         let root = self.program.storage(value);
         let source = Source::Value(root);
         if let Some(slot) = self.slots.iter().position(|s| s.source == source) {

@@ -6,7 +6,7 @@ use crate::gpu::Gpu;
 use crate::memory::Memory;
 use crate::pool::Pool;
 use crate::{Use, device_name};
-use hadal_device::{Buffer, DeviceError, DeviceInfo, Tuner};
+use hadal_device::{Buffer, DeviceError, DeviceInfo, Rejection, Tuner};
 use hadal_graph::{DType, Target};
 use hadal_shaders::{Capabilities, Storage};
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct Context<G: Gpu> {
     pub faults: Faults,
     /// Present if kernels of hot steps are chosen by measuring.
     pub tuner: Option<Tuner>,
+    /// What is known of kernels that programs brought in the device's own language.
+    pub brought: Tuner,
 }
 
 impl<G: Gpu> Context<G> {
@@ -50,6 +52,7 @@ impl<G: Gpu> Context<G> {
             target,
             capabilities,
             tuner,
+            brought: Tuner::default(),
         }
     }
 
@@ -99,6 +102,12 @@ impl<G: Gpu> Context<G> {
             )));
         }
         Ok((memory, self.stored("write", dtype, memory.packed)?))
+    }
+
+    /// Kernels that were compared with the reference and will not be used.
+    pub fn rejections(&self) -> Vec<Rejection> {
+        let tuned = self.tuner.as_ref().map(Tuner::rejections).unwrap_or_default();
+        tuned.into_iter().chain(self.brought.rejections()).collect()
     }
 
     /// Gives memory that nobody uses back to the driver.

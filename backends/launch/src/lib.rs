@@ -26,10 +26,12 @@
 //! # Tuning
 //!
 //! Where a device was opened with a tuner, contractions and reductions choose among their kernels by device time (`tune`). A kernel is first
-//! compared with the reference on data of its own; one that differs is never chosen.
+//! compared with the reference on data of its own; one that differs is never chosen. So is a kernel that a program brought in the device's own language, on any
+//! device (`brought`).
 #![forbid(unsafe_code)]
 
 mod arena;
+mod brought;
 mod context;
 mod control;
 mod executable;

@@ -1,5 +1,9 @@
 //! Tuning: hot steps run each of their kernels on scratch copies, and the fastest that agrees with the reference serves the shape class.
+//!
+//! A kernel that a program brought in the device's own language is compared in the same way, on any device: without tuning it is used if it agrees, and with tuning if it is
+//! also the fastest. Otherwise the kernel from WGSL runs.
 
+use crate::brought;
 use crate::context::Context;
 use crate::frame;
 use crate::gpu::{Gpu, Recorder};
@@ -8,7 +12,7 @@ use crate::plan::Part;
 use crate::prepared::{Prepared, Uploads};
 use hadal_device::{Buffer, DeviceError, DeviceFuture, StepClock, StepTime, Tuner, Verdict, Weights};
 use hadal_graph::program::split::{Sample, sample};
-use hadal_graph::program::{Archetype, Program, Role, Step, Value, ValueId};
+use hadal_graph::program::{Kernel, Program, Role, Step, Value, ValueId};
 use hadal_graph::reference::interpret_program;
 use hadal_graph::{Bindings, DType, HostTensor, Scalar};
 use hadal_shaders::{Candidate, candidates};
@@ -25,7 +29,7 @@ const TIMED_RUNS: usize = 3;
 /// Elements of the values of a step beyond which it is not tuned: the copies would not pay.
 const MAX_ELEMENTS: usize = 1 << 26;
 
-/// Tunes what is not tuned yet of the hot steps of `part`. Does nothing where the device was opened without tuning.
+/// Tunes what is not tuned yet of the hot steps of `part`, where the device was opened with tuning, and judges kernels that the program brought.
 ///
 /// Errors: `Mismatch` when no kernel of a step agrees with the reference; `Lost`.
 pub(crate) async fn tune<G: Gpu>(
@@ -34,28 +38,46 @@ pub(crate) async fn tune<G: Gpu>(
     part: Part,
     bindings: &Bindings,
 ) -> Result<(), DeviceError> {
-    let Some(tuner) = &context.tuner else { return Ok(()) };
+    if part.steps(program).iter().all(|step| judge(context, step).is_none()) {
+        return Ok(());
+    }
     // What is wrong with a program at these sizes is for its instance to say; no step of it is tried.
     if program.validate_at(bindings).is_err() {
         return Ok(());
     }
     for step in part.steps(program) {
-        if !is_hot(step) {
-            continue;
-        }
+        let Some(tuner) = judge(context, step) else { continue };
         // What is wrong with a step is for planning to say.
         let Ok(found) = candidates(program, step, bindings, &context.capabilities) else { continue };
         let key = key(context, step, bindings, &found);
         if found.len() < 2 || tuner.chosen(&key).is_some() {
             continue;
         }
+        let brought = match &step.kernel {
+            Kernel::Custom(kernel) => Some(kernel),
+            _ => None,
+        };
+        if brought.is_some() && found[1..].iter().all(|c| tuner.is_rejected(&key, c.variant)) {
+            continue;
+        }
         let outcome = match Trial::new(context, program, step, bindings).await {
-            Ok(Some(trial)) => choose(&trial, tuner, &key, &trial.candidates()).await.map(|_| ()),
-            Ok(None) => Ok(()),
+            Ok(Some(trial)) => {
+                let all = trial.candidates();
+                let first = usize::from(brought.is_some() && context.tuner.is_none()).min(all.len());
+                choose(&trial, tuner, &key, &all[first..]).await.map(|_| ())
+            }
+            Ok(None) => {
+                if let Some(reason) = brought.and_then(|kernel| brought::unjudged(kernel, bindings)) {
+                    found[1..].iter().for_each(|c| tuner.reject(&key, c.variant, reason.clone()));
+                }
+                Ok(())
+            }
             Err(error) => Err(error),
         };
         match outcome {
             Ok(()) | Err(DeviceError::OutOfMemory { .. }) => {}
+            // The kernel from WGSL is left.
+            Err(DeviceError::Mismatch { .. }) if brought.is_some() => {}
             Err(error) => return Err(error),
         }
     }
@@ -69,13 +91,18 @@ pub(crate) fn chosen<G: Gpu>(
     bindings: &Bindings,
     candidates: &[Candidate],
 ) -> usize {
-    let Some(tuner) = context.tuner.as_ref().filter(|_| is_hot(step)) else { return 0 };
+    let Some(tuner) = judge(context, step) else { return 0 };
     let chosen = tuner.chosen(&key(context, step, bindings, candidates));
     chosen.and_then(|name| candidates.iter().position(|c| c.variant == name)).unwrap_or(0)
 }
 
-fn is_hot(step: &Step) -> bool {
-    matches!(step.kernel.archetype(), Archetype::Contract | Archetype::Reduce)
+/// Who chooses among the kernels of a step; `None` where the first one is taken.
+fn judge<'c, G: Gpu>(context: &'c Context<G>, step: &Step) -> Option<&'c Tuner> {
+    match &step.kernel {
+        Kernel::Contract(_) | Kernel::Reduce(_) => context.tuner.as_ref(),
+        Kernel::Custom(kernel) if !kernel.op.sources.is_empty() => Some(&context.brought),
+        _ => None,
+    }
 }
 
 /// The device and the shape class: the texts of the kernels, and of each of their sizes its magnitude and whether it is a multiple of 64.
@@ -86,13 +113,19 @@ pub fn key<G: Gpu>(
     candidates: &[Candidate],
 ) -> String {
     let mut hasher = DefaultHasher::new();
+    let mut label = &step.label;
+    if let Kernel::Custom(kernel) = &step.kernel {
+        label = &kernel.op.name;
+        // What it is compared with.
+        kernel.op.host.hash(&mut hasher);
+    }
     for launch in candidates.iter().flat_map(|c| &c.launches) {
         launch.source.hash(&mut hasher);
         for size in launch.params.iter().filter_map(|dim| dim.eval(bindings).ok()) {
             (size.unsigned_abs().max(1).ilog2(), size % 64 == 0).hash(&mut hasher);
         }
     }
-    format!("{} on {}, class {:016x}", step.label, context.name(), hasher.finish())
+    format!("{label} on {}, class {:016x}", context.name(), hasher.finish())
 }
 
 /// The position of the best of `candidates`. Errors: `Mismatch` when none agrees with the reference; `Lost`.
@@ -128,7 +161,6 @@ impl<G: Gpu> Trial<G> {
         step: &Step,
         bindings: &Bindings,
     ) -> Result<Option<Trial<G>>, DeviceError> {
-        let Ok(samples) = sample(program, step, bindings, SAMPLE_TILE) else { return Ok(None) };
         let mut leaves = BTreeMap::new();
         let mut elements = 0usize;
         for (number, &id) in step.reads.iter().enumerate() {
@@ -140,12 +172,17 @@ impl<G: Gpu> Trial<G> {
             }
             leaves.insert(leaf_name(number), random(*dtype, extents, number as u64));
         }
-        let mut expected = Vec::with_capacity(samples.len());
-        for part in samples {
-            let reference = isolate(program, &part.step, true);
-            match interpret_program(&reference, bindings, &leaves) {
-                Ok(results) => expected.push((part, results.outputs)),
-                Err(_) => return Ok(None),
+        let mut expected = Vec::new();
+        if let Kernel::Custom(kernel) = &step.kernel {
+            expected.extend(brought::expected(step, kernel, bindings, &leaves)?);
+        } else {
+            let Ok(samples) = sample(program, step, bindings, SAMPLE_TILE) else { return Ok(None) };
+            for part in samples {
+                let reference = isolate(program, &part.step, true);
+                match interpret_program(&reference, bindings, &leaves) {
+                    Ok(results) => expected.push((part, results.outputs)),
+                    Err(_) => return Ok(None),
+                }
             }
         }
         if expected.is_empty() {
@@ -298,7 +335,7 @@ fn isolate(program: &Program, step: &Step, reference: bool) -> Program {
     alone
 }
 
-fn leaf_name(number: usize) -> String {
+pub(crate) fn leaf_name(number: usize) -> String {
     format!("read{number}")
 }
 

@@ -64,11 +64,6 @@ impl NativeBackend {
     pub fn kernels(&self) -> usize {
         self.context.gpu.kernels.len()
     }
-
-    /// Kernels that tuning found to be wrong or broken. Empty without [`Settings::tune`].
-    pub fn rejections(&self) -> Vec<Rejection> {
-        self.context.tuner.as_ref().map(Tuner::rejections).unwrap_or_default()
-    }
 }
 
 impl Backend for NativeBackend {
@@ -113,6 +108,10 @@ impl Backend for NativeBackend {
 
     fn observe_memory(&self, observer: Option<Arc<dyn MemoryObserver>>) -> MemoryStats {
         self.context.pool.observe(observer)
+    }
+
+    fn rejections(&self) -> Vec<Rejection> {
+        self.context.rejections()
     }
 
     fn set_memory_limit(&self, limit: Option<u64>) {

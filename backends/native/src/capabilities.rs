@@ -1,8 +1,10 @@
 //! What kernels may use on a device, and what passes may plan for.
 
 use crate::driver::Facts;
+use hadal_graph::op::KernelLanguage;
 use hadal_graph::{DType, Target};
 use hadal_shaders::Capabilities;
+use hadal_simt::Dialect;
 
 /// Instructions fused into one pointwise program: beyond this, compilers spill registers.
 const MAX_INSTRUCTIONS: usize = 48;
@@ -28,6 +30,10 @@ pub(crate) fn capabilities(facts: &Facts) -> Capabilities {
         max_storage_buffers: MAX_BINDINGS,
         max_workgroups: 65_535,
         software: false,
+        language: Some(match facts.dialect {
+            Dialect::Cuda => KernelLanguage::Cuda,
+            Dialect::Hip { .. } => KernelLanguage::Hip,
+        }),
     }
 }
 

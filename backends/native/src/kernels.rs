@@ -1,12 +1,13 @@
-//! WGSL kernels compiled for a device, once for each text.
+//! WGSL kernels, and those that programs brought, compiled for a device, once for each text.
 
 use crate::disk::Disk;
 use crate::driver::{self, Driver, Failure};
 use crate::gpu::{Context, Native};
 use hadal_device::DeviceError;
 use hadal_launch::lock;
-use hadal_shaders::Launch;
-use hadal_simt::{Options, Parameter, translate};
+use hadal_shaders::{Launch, NativeEntry};
+use hadal_simt::{Kernel as Translated, Options, Parameter, translate};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -45,7 +46,11 @@ impl Kernels {
         launch: &Launch,
         op: &str,
     ) -> Result<Arc<Compiled>, DeviceError> {
-        if let Some(known) = lock(&self.compiled).get(&launch.source) {
+        let name = match &launch.native {
+            None => Cow::Borrowed(&launch.source),
+            Some(native) => Cow::Owned(format!("{native:?} {}", launch.source)),
+        };
+        if let Some(known) = lock(&self.compiled).get(&*name) {
             return Ok(known.clone());
         }
         let named = || format!("{op} ({})", launch.variant);
@@ -53,9 +58,12 @@ impl Kernels {
         let refused = |reason: String| DeviceError::Kernel { device: context.name(), op: named(), reason };
         let driver = &*gpu.driver;
         let facts = driver.facts();
-        let options = Options::default();
-        let translated = translate(&launch.source, "main", facts.dialect, &options)
-            .map_err(|error| refused(error.to_string()))?;
+        let options = Options { contract: launch.native.is_some(), ..Options::default() };
+        let translated = match &launch.native {
+            None => translate(&launch.source, "main", facts.dialect, &options)
+                .map_err(|error| refused(error.to_string()))?,
+            Some(native) => whole(&launch.source, native),
+        };
         let flags = facts.dialect.compiler_flags(&options);
         let key = format!(
             "{}\n{}\n{}\n{}\n{}",
@@ -69,7 +77,7 @@ impl Kernels {
         let kernel = kernel.map_err(|failure| gpu.failure(&named(), failure))?;
         let (threads, parameters) = (translated.workgroup_size, translated.parameters);
         let compiled = Arc::new(Compiled { kernel, threads, parameters });
-        Ok(lock(&self.compiled).entry(launch.source.clone()).or_insert(compiled).clone())
+        Ok(lock(&self.compiled).entry(name.into_owned()).or_insert(compiled).clone())
     }
 
     /// Code out of the cache that the driver does not take is compiled again.
@@ -92,5 +100,18 @@ impl Kernels {
             disk.put(key, &code);
         }
         Ok(kernel)
+    }
+}
+
+/// A kernel that was written whole, as if it were translated.
+fn whole(source: &str, native: &NativeEntry) -> Translated {
+    let buffer = |&binding: &u32| Parameter::Buffer { group: 0, binding, uniform: false, writable: true };
+    Translated {
+        source: source.into(),
+        body: 0,
+        entry: native.name.clone(),
+        workgroup_size: [native.threads, 1, 1],
+        parameters: native.arguments.iter().map(buffer).collect(),
+        shared_bytes: 0,
     }
 }

@@ -99,11 +99,6 @@ impl WgpuBackend {
         self.context.gpu.pipelines.len()
     }
 
-    /// Kernels that tuning found to be wrong or broken. Empty without [`Options::tune`].
-    pub fn rejections(&self) -> Vec<Rejection> {
-        self.context.tuner.as_ref().map(Tuner::rejections).unwrap_or_default()
-    }
-
     /// Destroys the device, as a driver reset would: everything that lives on it is lost, and every later call fails with
     /// [`DeviceError::Lost`].
     pub fn destroy(&self) {
@@ -205,6 +200,10 @@ impl Backend for WgpuBackend {
 
     fn observe_memory(&self, observer: Option<Arc<dyn MemoryObserver>>) -> MemoryStats {
         self.context.pool.observe(observer)
+    }
+
+    fn rejections(&self) -> Vec<Rejection> {
+        self.context.rejections()
     }
 
     fn set_memory_limit(&self, limit: Option<u64>) {

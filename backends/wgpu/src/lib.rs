@@ -16,7 +16,7 @@
 //! # Tuning
 //!
 //! With [`Options::tune`] (`HADAL_TUNE=1`) contractions and reductions choose among their kernels by device time ([`hadal_launch::tune`]). A kernel is first compared with the
-//! reference on data of its own; one that differs is listed by [`WgpuBackend::rejections`] and never chosen.
+//! reference on data of its own; one that differs is listed by [`hadal_device::Backend::rejections`] and never chosen.
 #![forbid(unsafe_code)]
 
 mod adapter;

@@ -1,7 +1,8 @@
 //! The interface that every backend implements.
 
 use crate::{
-    Buffer, DeviceError, DeviceFuture, DeviceInfo, MaybeSend, MaybeSync, MemoryObserver, WeightStream, gather,
+    Buffer, DeviceError, DeviceFuture, DeviceInfo, MaybeSend, MaybeSync, MemoryObserver, Rejection,
+    WeightStream, gather,
 };
 use hadal_graph::program::Program;
 use hadal_graph::{Bindings, DType, HostTensor, Target};
@@ -65,6 +66,11 @@ pub trait Backend: MaybeSend + MaybeSync + fmt::Debug {
     fn observe_memory(&self, observer: Option<Arc<dyn MemoryObserver>>) -> MemoryStats {
         drop(observer);
         self.memory_stats()
+    }
+
+    /// Kernels that were compared with the reference and will not be used: of tuned steps, and those that programs brought themselves.
+    fn rejections(&self) -> Vec<Rejection> {
+        Vec::new()
     }
 
     /// Refuses allocations beyond `limit` bytes; `None` lifts the limit.

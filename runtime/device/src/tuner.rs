@@ -45,6 +45,11 @@ impl Tuner {
         lock(&self.chosen).get(key).cloned()
     }
 
+    /// Whether `candidate` was rejected under `key`.
+    pub fn is_rejected(&self, key: &str, candidate: &str) -> bool {
+        lock(&self.rejections).iter().any(|r| r.key == key && r.candidate == candidate)
+    }
+
     /// Every candidate rejected so far.
     pub fn rejections(&self) -> Vec<Rejection> {
         lock(&self.rejections).clone()
@@ -106,7 +111,8 @@ impl Tuner {
         Ok(position)
     }
 
-    fn reject(&self, key: &str, candidate: &str, reason: String) {
+    /// Records that `candidate` will not be chosen under `key`.
+    pub fn reject(&self, key: &str, candidate: &str, reason: String) {
         let rejection = Rejection { key: key.into(), candidate: candidate.into(), reason };
         let mut rejections = lock(&self.rejections);
         if !rejections.contains(&rejection) {

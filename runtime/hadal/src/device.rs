@@ -4,7 +4,7 @@ use crate::plan::{Book, DeviceStats};
 use crate::profiler::HostWork;
 use crate::variable::Effects;
 use crate::{Error, Result};
-use hadal_device::{Backend, Buffer, DeviceInfo, Listing, MemoryStats, Registry, Selector};
+use hadal_device::{Backend, Buffer, DeviceInfo, Listing, MemoryStats, Registry, Rejection, Selector};
 use hadal_graph::HostTensor;
 use std::fmt;
 use std::sync::Arc;
@@ -121,6 +121,11 @@ impl Device {
             }
             None => Ok(()),
         }
+    }
+
+    /// Kernels that were compared with the reference and are not used, with the reason: [candidates](crate::CustomKernel::candidate) of custom ops, and those of tuned steps.
+    pub fn rejections(&self) -> Vec<Rejection> {
+        self.0.backend.as_deref().map(|b| b.rejections()).unwrap_or_default()
     }
 
     /// Counters: plans prepared, cache hits, submits, launches.

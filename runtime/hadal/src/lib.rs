@@ -77,6 +77,7 @@ pub use error::{Error, Result};
 pub use hadal_device as backend;
 pub use hadal_formats as formats;
 pub use hadal_graph as graph;
+pub use hadal_graph::op::{KernelLanguage, KernelSource};
 pub use hadal_graph::{DType, Dim, Element, HostTensor, Shape, TensorType};
 pub use jit::{JitFunction, JitStats, jit};
 pub use model::{Model, Outputs, PreparedModel};

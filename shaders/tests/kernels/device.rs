@@ -40,6 +40,7 @@ pub(crate) fn capability_sets() -> Vec<(&'static str, Capabilities)> {
         max_storage_buffers: 64,
         max_workgroups: 65535,
         software: true,
+        language: None,
     };
     let web = Capabilities {
         f16: false,

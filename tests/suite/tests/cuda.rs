@@ -3,6 +3,7 @@
 mod standin;
 
 use hadal_cuda::Cuda;
+use hadal_graph::op::KernelLanguage;
 
 fn platform() -> Cuda {
     Cuda
@@ -36,6 +37,11 @@ fn a_loop_grows_its_cache() {
 #[test]
 fn minilm_is_that_of_the_cpu() {
     standin::minilm(&platform());
+}
+
+#[test]
+fn kernels_of_a_programs_own() {
+    standin::brought(&platform(), KernelLanguage::Cuda, KernelLanguage::Hip);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod standin;
 
+use hadal_graph::op::KernelLanguage;
 use hadal_native::Platform;
 use hadal_rocm::Rocm;
 use std::process::Command;
@@ -53,6 +54,11 @@ fn a_loop_grows_its_cache() {
 #[test]
 fn minilm_is_that_of_the_cpu() {
     standin::minilm(&platform());
+}
+
+#[test]
+fn kernels_of_a_programs_own() {
+    standin::brought(&platform(), KernelLanguage::Hip, KernelLanguage::Cuda);
 }
 
 #[test]

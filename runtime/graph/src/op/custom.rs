@@ -9,7 +9,8 @@
 //!
 //! For WGSL it is the text of `fn element(i: u32) -> f32` (or `i32`, `u32`), which may read any element of any operand: `x0(j)` is element `j`
 //! of the first one in row-major order, `x0_extent(axis)` its extent. For hosts it is a closure that does the same. Where a backend runs only
-//! the form that is missing, it refuses the op.
+//! the form that is missing, it refuses the op. Kernels in CUDA C++ and HIP C++ may stand beside the WGSL: a backend that takes them compares them with the host
+//! function before it uses them.
 
 use super::{Infer, Operator, Types, one};
 use crate::error::{GraphError, OpError};
@@ -34,6 +35,78 @@ pub struct Custom {
     /// The same for hosts. Files do not keep it.
     #[serde(skip)]
     pub host: Option<HostElement>,
+    /// The same in languages of vendors, at most one in each: tried where a backend takes the language, and used if they agree with `host`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<KernelSource>,
+}
+
+/// A language of kernels beside WGSL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum KernelLanguage {
+    /// CUDA C++.
+    Cuda,
+    /// HIP C++.
+    Hip,
+}
+
+impl fmt::Display for KernelLanguage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KernelLanguage::Cuda => "CUDA C++",
+            KernelLanguage::Hip => "HIP C++",
+        })
+    }
+}
+
+/// A whole kernel in a language of a vendor.
+///
+/// The text declares `extern "C" __global__ void entry(..)`. Its parameters are a pointer to each operand, in order, one to the result, and last a pointer to
+/// `const unsigned` sizes: the number of the result's elements, then all extents of the first operand, of the second, and so on. Elements lie in row-major order, as
+/// `float`, `int` or `unsigned`. Blocks have one dimension of threads; block number `blockIdx.x + blockIdx.y * gridDim.x` computes the results from that number times
+/// [`KernelSource::results`] on, and does nothing where these lie behind the end. Headers of a toolkit are not there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KernelSource {
+    /// What it is written in.
+    pub language: KernelLanguage,
+    /// The kernel's name.
+    pub entry: String,
+    /// The text.
+    pub text: String,
+    /// Threads of a block.
+    pub threads: u32,
+    /// Elements of the result that a block computes.
+    pub results: u32,
+}
+
+impl KernelSource {
+    /// A kernel with 256 threads in a block, each of which computes one element.
+    pub fn new(language: KernelLanguage, entry: &str, text: &str) -> KernelSource {
+        KernelSource { language, entry: entry.into(), text: text.into(), threads: 256, results: 256 }
+    }
+
+    /// The same with `threads` threads in a block, which computes `results` elements.
+    pub fn blocks(self, threads: u32, results: u32) -> KernelSource {
+        KernelSource { threads, results, ..self }
+    }
+
+    /// Errors: no block of a GPU is like that, or the name is none in C.
+    fn check(&self) -> Result<(), OpError> {
+        let name = self.entry.as_bytes();
+        let letters = name.iter().all(|&c| c == b'_' || c.is_ascii_alphanumeric());
+        if !letters || name.first().is_none_or(u8::is_ascii_digit) {
+            return Err(OpError::Value(format!(
+                "`{}` is no name of a kernel in {}",
+                self.entry, self.language
+            )));
+        }
+        if !(1..=1024).contains(&self.threads) || self.results == 0 {
+            return Err(OpError::Value(format!(
+                "`{}` has {} threads in a block, which compute {} elements\n  hint: 1 to 1024 threads, and 1 element or more",
+                self.entry, self.threads, self.results
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// An operand as a host function sees it.
@@ -102,6 +175,13 @@ impl Operator for Custom {
             if !is_plain(ty.dtype) {
                 let (expected, given) = ("f32, i32 or u32".into(), ty.dtype);
                 return Err(OpError::DType { what: format!("{what} of `{}`", self.name), expected, given });
+            }
+        }
+        for (number, source) in self.sources.iter().enumerate() {
+            source.check()?;
+            if self.sources[..number].iter().any(|earlier| earlier.language == source.language) {
+                let language = source.language;
+                return Err(OpError::Value(format!("`{}` has two kernels in {language}", self.name)));
             }
         }
         one(self.ty.clone())

@@ -16,7 +16,7 @@ pub mod reduction;
 pub use composite::*;
 pub use contraction::*;
 pub use control::*;
-pub use custom::{Custom, CustomOperand, HostElement};
+pub use custom::{Custom, CustomOperand, HostElement, KernelLanguage, KernelSource};
 pub use leaf::*;
 pub use movement::*;
 pub use pointwise::*;

@@ -123,7 +123,7 @@ fn custom(cases: &mut Vec<Case>) -> Result<(), GraphError> {
             let sine = g.unary(UnaryOp::Sin, x)?;
             let ty = g.ty(x).clone();
             let (name, wgsl, host) = ("mirror".into(), wgsl.into(), Some(host.clone()));
-            let y = g.apply(Custom { name, ty, wgsl, host }, &[sine, row])?;
+            let y = g.apply(Custom { name, ty, wgsl, host, sources: Vec::new() }, &[sine, row])?;
             let z = g.mul(y, x)?;
             g.output("z", z);
             Ok(())

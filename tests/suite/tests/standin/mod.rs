@@ -1,9 +1,11 @@
 //! Devices of the stand-in drivers, and what every such device must pass.
 
+mod brought;
 mod failures;
 mod suites;
 mod training;
 
+pub(crate) use brought::brought;
 pub(crate) use failures::each_call_fails_in_turn;
 pub(crate) use suites::{gradients, minilm, op_cases, random_graphs};
 pub(crate) use training::{a_loop_grows_its_cache, training};
