@@ -4,23 +4,24 @@
 //! which one and how to get it. How programs become launches is told in [`hadal_launch`](https://docs.rs/hadal-launch) and [`hadal_native`]; this crate is the calls of the driver,
 //! behind [`hadal_native::Driver`].
 //!
-//! - `library` looks for the libraries before the first call: cudarc panics when one is missing.
-//! - `device` is an open device: its primary context, one stream, stream-ordered memory where the device offers it.
-//! - `module`, `pinned` and `timer` own modules, page-locked memory and events, and give them back when they are dropped.
+//! - `library` finds both libraries, NVRTC of CUDA 12 or 13. `table` is their functions; `bindings` proves that their signatures are cudarc's. cudarc itself is asked to find
+//!   the driver and for nothing else: it panics when a library is missing, and takes every result for an error that it knows.
+//! - `device` looks at devices and opens one; `stream` is its primary context and one stream, with stream-ordered memory where the device offers it. What is kept, waited for
+//!   and given back on it is [`hadal_native::Device`]'s business.
 //! - `compiler` is NVRTC: PTX for the device's architecture, or for the newest one that NVRTC knows.
 //!
 //! `unsafe` is what calling C takes; each place says why it holds.
 
+mod bindings;
 mod compiler;
 mod device;
-mod failure;
 mod library;
-mod module;
-mod pinned;
-mod timer;
+mod stream;
+mod table;
 
 use hadal_device::{DeviceError, DeviceInfo};
 use hadal_native::{Driver, NativeFactory, Platform};
+use library::Libraries;
 use std::sync::Arc;
 
 /// Finds and opens CUDA devices for a [`hadal_device::Registry`].
@@ -41,12 +42,12 @@ impl Platform for Cuda {
     }
 
     fn devices(&self) -> Result<Vec<DeviceInfo>, DeviceError> {
-        library::find()?;
-        device::list().map_err(library::unavailable)
+        let libraries = Libraries::find()?;
+        device::list(&libraries).map_err(library::unavailable)
     }
 
     fn open(&self, index: usize) -> Result<Arc<dyn Driver>, DeviceError> {
-        library::find()?;
-        Ok(Arc::new(device::Device::open(index).map_err(library::unavailable)?))
+        let libraries = Libraries::find()?;
+        Ok(Arc::new(device::open(libraries, index).map_err(library::unavailable)?))
     }
 }

@@ -87,12 +87,47 @@ pub trait Driver: Send + Sync + fmt::Debug {
 
     /// Waits for everything queued. What kernels met on the device comes here at the latest.
     fn synchronize(&self) -> Result<(), Failure>;
+
+    /// The stream on which everything is queued, for the vendor's own libraries: its handle, as a number.
+    fn stream(&self) -> u64;
 }
 
 /// A loaded kernel; its module is unloaded with it.
 pub trait Kernel: Send + Sync + fmt::Debug {
-    /// Queues a launch. `arguments` are the bytes of the kernel's parameters, in order.
-    fn launch(&self, groups: [u32; 3], threads: [u32; 3], arguments: &[Vec<u8>]) -> Result<(), Failure>;
+    /// Queues a launch.
+    fn launch(&self, groups: [u32; 3], threads: [u32; 3], arguments: &LaunchArguments)
+    -> Result<(), Failure>;
+}
+
+/// The values of a kernel's parameters, in order. One is used for launch after launch, so that its memory is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaunchArguments {
+    words: Vec<u64>,
+    /// Where each parameter's words end.
+    ends: Vec<usize>,
+}
+
+impl LaunchArguments {
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.ends.clear();
+    }
+
+    /// One more word of a parameter.
+    pub fn word(&mut self, word: u64) {
+        self.words.push(word);
+    }
+
+    /// The end of a parameter.
+    pub fn end(&mut self) {
+        self.ends.push(self.words.len());
+    }
+
+    /// The words of each parameter.
+    pub fn each(&self) -> impl Iterator<Item = &[u64]> {
+        self.ends.iter().scan(0, |start, &end| Some(&self.words[std::mem::replace(start, end)..end]))
+    }
 }
 
 /// Page-locked memory of the host, by which copies go. Downloads may be under way together; what changes the memory waits for the copies before.
@@ -114,4 +149,24 @@ pub trait Timer: Send {
 
     /// Waits, and gives the time from the first mark to each, in nanoseconds.
     fn read(&mut self) -> Result<Vec<u64>, Failure>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LaunchArguments;
+
+    #[test]
+    fn parameters_are_kept_apart() {
+        let mut arguments = LaunchArguments::default();
+        for round in 0..2 {
+            arguments.clear();
+            arguments.word(round);
+            arguments.end();
+            arguments.end();
+            arguments.word(7);
+            arguments.word(8);
+            arguments.end();
+            assert_eq!(arguments.each().collect::<Vec<_>>(), [&[round][..], &[], &[7, 8]]);
+        }
+    }
 }

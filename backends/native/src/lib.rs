@@ -1,11 +1,13 @@
 //! What the CUDA and the ROCm backend share: everything but the calls of the driver.
 //!
 //! A [`Driver`] is an open device behind a vendor's library: memory, copies, modules, launches, and the run-time compiler. `hadal-cuda` and `hadal-rocm` implement
-//! it and [`Platform`], which finds devices; all else is here, once, on top of [`hadal_launch`], which knows how a program becomes launches.
+//! [`Calls`], on which [`Device`] is one, and [`Platform`], which finds devices; all else is here, once, on top of [`hadal_launch`], which knows how a program becomes launches.
 //!
 //! | file | job |
 //! |---|---|
 //! | `driver` | the interface to the vendor's library, free of its types |
+//! | `calls`, `rtc`, `table` | what the libraries of both vendors have under different names: calls on a device, the run-time compiler, tables of functions |
+//! | `device`, `pinned` | a driver made of calls: what is kept, waited for and given back |
 //! | `capabilities` | what kernels may use on a device, and what passes may plan for |
 //! | `kernels`, `disk` | WGSL to CUDA or HIP C++ by [`hadal_simt`], compiled for the device; compiled code is kept in memory and on disk |
 //! | `gpu`, `record`, `transfer` | [`hadal_launch::Gpu`]: launches go to the device's one stream as they are recorded; copies go through page-locked memory |
@@ -20,16 +22,25 @@
 //! A call that fails is a [`Failure`], which becomes a `DeviceError` that names the step. What a kernel does wrong on the device is told by a later call that waits;
 //! such a device is lost, as the driver itself says of its context. [`Settings::blocking`] (`HADAL_LAUNCH_BLOCKING=1`) waits after each launch, so that the error names the
 //! step that met it.
-#![forbid(unsafe_code)]
+//!
+//! `unsafe` stands in `calls`, `device`, `pinned` and `rtc` alone, where C is called; each place says why it holds.
 
 mod backend;
+mod calls;
 mod capabilities;
+mod device;
 mod disk;
 mod driver;
 mod gpu;
 mod kernels;
+mod pinned;
 mod record;
+mod rtc;
+mod table;
 mod transfer;
 
 pub use backend::{NativeBackend, NativeFactory, Settings};
-pub use driver::{Driver, Facts, Failure, Kernel, Pinned, Platform, Timer};
+pub use calls::{Calls, Handle};
+pub use device::Device;
+pub use driver::{Driver, Facts, Failure, Kernel, LaunchArguments, Pinned, Platform, Timer};
+pub use rtc::{Rtc, RtcCalls};

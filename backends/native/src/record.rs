@@ -1,6 +1,6 @@
 //! The work of a run: launches go to the device's stream as they come.
 
-use crate::driver::Timer;
+use crate::driver::{LaunchArguments, Timer};
 use crate::gpu::{Context, Native};
 use crate::transfer;
 use hadal_device::{Buffer, DeviceError, DeviceFuture, StepTime};
@@ -15,6 +15,8 @@ pub(crate) struct Recorder {
     /// Work since the last submission.
     pending: bool,
     clock: Option<Clock>,
+    /// Those of the last launch, whose memory serves the next.
+    arguments: LaunchArguments,
 }
 
 /// Marks before and after each launch.
@@ -27,7 +29,8 @@ struct Clock {
 impl Recorder {
     /// A recorder without work.
     pub(crate) fn new(context: Arc<Context>, timed: bool) -> Recorder {
-        Recorder { context, counts: Counts::default(), pending: false, clock: timed.then(Clock::default) }
+        let (counts, arguments) = (Counts::default(), LaunchArguments::default());
+        Recorder { context, counts, pending: false, clock: timed.then(Clock::default), arguments }
     }
 
     /// Queues a mark where times are taken.
@@ -79,12 +82,12 @@ impl hadal_launch::Recorder<Native> for Recorder {
         dispatch: &Dispatch<Native>,
         memory: &[&Allocation<Native>],
     ) -> Result<(), DeviceError> {
-        let arguments = arguments(&self.context, instance, dispatch, memory)?;
+        gather(&mut self.arguments, &self.context, instance, dispatch, memory)?;
         self.mark(&dispatch.op)?;
         let gpu = &self.context.gpu;
         let [x, y] = dispatch.groups;
         let kernel = &dispatch.kernel;
-        let launched = kernel.kernel.launch([x, y, 1], kernel.threads, &arguments);
+        let launched = kernel.kernel.launch([x, y, 1], kernel.threads, &self.arguments);
         let launched = launched.and_then(|()| if gpu.blocking { gpu.driver.synchronize() } else { Ok(()) });
         launched.map_err(|failure| gpu.failure(&dispatch.op, failure))?;
         self.counts.dispatches += 1;
@@ -134,41 +137,50 @@ impl hadal_launch::Recorder<Native> for Recorder {
     }
 }
 
-/// The bytes of the parameters of a launch: addresses and sizes of what its bindings cover.
-fn arguments(
+/// The parameters of a launch: addresses and sizes of what its bindings cover.
+fn gather(
+    arguments: &mut LaunchArguments,
     context: &Context,
     instance: &Instance<Native>,
     dispatch: &Dispatch<Native>,
     memory: &[&Allocation<Native>],
-) -> Result<Vec<Vec<u8>>, DeviceError> {
-    let slots =
-        dispatch.slots.iter().zip(memory).map(|(slot, memory)| (memory.block() + slot.offset, slot.bytes));
+) -> Result<(), DeviceError> {
     let (offset, bytes) = dispatch.parameters;
-    let uniforms = instance.uniforms.iter().map(|uniforms| (uniforms.block() + offset, bytes));
+    let uniforms = instance.uniforms.as_ref().map(|uniforms| (uniforms.block() + offset, bytes));
     let word = (context.gpu.word, hadal_launch::Faults::BYTES);
-    let bound: Vec<(u64, u64)> = slots.chain(uniforms).chain([word]).collect();
-    let at = |group: u32, binding: u32| match bound.get(binding as usize) {
-        Some(&covered) if group == 0 => Ok(covered),
-        _ => Err(DeviceError::Kernel {
-            device: context.name(),
-            op: dispatch.op.to_string(),
-            reason: format!("`{}` has nothing to bind at group {group}, binding {binding}", dispatch.variant),
-        }),
+    let refused = |reason: String| DeviceError::Kernel {
+        device: context.name(),
+        op: dispatch.op.to_string(),
+        reason: format!("`{}` {reason}", dispatch.variant),
     };
-    let parameters = dispatch.kernel.parameters.iter().map(|parameter| match parameter {
-        Parameter::Buffer { group, binding, .. } => Ok(at(*group, *binding)?.0.to_le_bytes().to_vec()),
-        Parameter::Lengths { buffers } => {
-            let mut lengths = Vec::with_capacity(8 * buffers.len());
-            for &(group, binding) in buffers {
-                lengths.extend(at(group, binding)?.1.to_le_bytes());
+    // Storage in its order, then the parameters' buffer, then the word for faults.
+    let at = |group: u32, binding: u32| {
+        let number = binding as usize;
+        let covered = match number.checked_sub(dispatch.slots.len()) {
+            None => dispatch.slots[number..]
+                .iter()
+                .zip(memory.get(number..).unwrap_or_default())
+                .next()
+                .map(|(slot, memory)| (memory.block() + slot.offset, slot.bytes)),
+            Some(further) => uniforms.into_iter().chain([word]).nth(further),
+        };
+        let nothing = || refused(format!("has nothing to bind at group {group}, binding {binding}"));
+        covered.filter(|_| group == 0).ok_or_else(nothing)
+    };
+    arguments.clear();
+    for parameter in &dispatch.kernel.parameters {
+        match parameter {
+            Parameter::Buffer { group, binding, .. } => arguments.word(at(*group, *binding)?.0),
+            Parameter::Lengths { buffers } => {
+                for &(group, binding) in buffers {
+                    arguments.word(at(group, binding)?.1);
+                }
             }
-            Ok(lengths)
+            Parameter::Immediates { bytes } => {
+                return Err(refused(format!("wants {bytes} bytes of immediates, which nobody has")));
+            }
         }
-        Parameter::Immediates { bytes } => Err(DeviceError::Kernel {
-            device: context.name(),
-            op: dispatch.op.to_string(),
-            reason: format!("`{}` wants {bytes} bytes of immediates, which nobody has", dispatch.variant),
-        }),
-    });
-    parameters.collect()
+        arguments.end();
+    }
+    Ok(())
 }

@@ -1,24 +1,16 @@
 //! Proof, while compiling, that the table has the signatures and numbers of the crate `hip-sys`, whose bindings were made from the headers of HIP 5.4.
 //!
-//! Each function of theirs is taken as a pointer with as many parameters as ours, and its type has to pass for ours, part by part. [`PassesFor`] has one line for each way in
-//! which two types may differ and still be the same to C; numbers pass for nothing but themselves, so neither a width nor a parameter too many is let through. hipRTC is
-//! not among the bindings.
+//! Each function of theirs is taken as a pointer with as many parameters as ours, and its type has to pass for ours, part by part ([`hadal_native::signatures`]). hipRTC is not
+//! among the bindings.
 
 use crate::table::{DevicePointer, Handle, LOST, OUT_OF_MEMORY, Status, hip_functions};
-use crate::{device, pinned, table};
+use crate::{device, stream, table};
+use hadal_native::{any, signatures};
 use hip_sys::hiprt as theirs;
 use std::ffi::{c_char, c_float, c_int, c_uint, c_void};
 use std::mem::{offset_of, size_of};
 
-/// The same to C as `Ours`.
-trait PassesFor<Ours> {}
-
-impl PassesFor<c_char> for c_char {}
-impl PassesFor<c_int> for c_int {}
-impl PassesFor<c_uint> for c_uint {}
-impl PassesFor<c_float> for c_float {}
-impl PassesFor<usize> for usize {}
-impl PassesFor<c_void> for c_void {}
+signatures!();
 
 // Enumerations, which C passes as numbers of the same width.
 impl PassesFor<Status> for theirs::hipError_t {}
@@ -33,36 +25,8 @@ impl PassesFor<c_void> for theirs::ihipModule_t {}
 impl PassesFor<c_void> for theirs::ihipModuleSymbol_t {}
 impl PassesFor<c_void> for theirs::hipDeviceProp_t {}
 
-// Pointers to what is the same.
-impl<T: PassesFor<U>, U> PassesFor<*mut U> for *mut T {}
-impl<T: PassesFor<U>, U> PassesFor<*const U> for *const T {}
 // `hipMemcpyHtoDAsync` reads through a pointer that may write in HIP 5.
 impl<T: PassesFor<U>, U> PassesFor<*const U> for *mut T {}
-
-macro_rules! functions_of {
-    ($($theirs:ident $ours:ident),*) => {
-        impl<R: PassesFor<S>, S, $($theirs: PassesFor<$ours>, $ours),*> PassesFor<unsafe extern "C" fn($($ours),*) -> S>
-            for unsafe extern "C" fn($($theirs),*) -> R
-        {
-        }
-    };
-}
-
-functions_of!(A Z);
-functions_of!(A Z, B Y);
-functions_of!(A Z, B Y, C X);
-functions_of!(A Z, B Y, C X, D W);
-functions_of!(A Z, B Y, C X, D W, E V, F U, G T, H Q, I P, J O, K N);
-
-/// Compiles where `theirs` passes for `U`.
-const fn proves<T: PassesFor<U> + Copy, U>(_theirs: T) {}
-
-/// `_`, for a type of ours.
-macro_rules! any {
-    ($ours:ty) => {
-        _
-    };
-}
 
 macro_rules! proofs {
     ($(#[$about:meta])* $table:ident { $($name:ident($($ours:ty),*) -> $result:ty;)* }) => {
@@ -89,8 +53,8 @@ const _: () = {
         device::MAX_SHARED_MEMORY_PER_BLOCK == Attribute::hipDeviceAttributeMaxSharedMemoryPerBlock as u32
     );
     assert!(device::WARP_SIZE == Attribute::hipDeviceAttributeWarpSize as u32);
-    assert!(device::NON_BLOCKING == theirs::hipStreamNonBlocking);
-    assert!(pinned::DISABLE_TIMING == theirs::hipEventDisableTiming);
+    assert!(stream::NON_BLOCKING == theirs::hipStreamNonBlocking);
+    assert!(stream::DISABLE_TIMING == theirs::hipEventDisableTiming);
 };
 
 const _: () = {

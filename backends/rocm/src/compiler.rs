@@ -1,42 +1,60 @@
 //! hipRTC: HIP C++ to code objects.
 
-use crate::table::{Handle, Rtc};
-use hadal_native::Failure;
-use std::ffi::{CString, c_char, c_int};
+use crate::child::Child;
+use crate::table::Hiprtc;
+use hadal_native::{Failure, Rtc, RtcCalls};
 
 /// Families of architectures, and the first release of ROCm whose hipRTC compiles for them. Earlier ones end the process instead of returning an error.
 const SINCE: [(&str, i32, i32); 4] = [("gfx94", 6, 0), ("gfx95", 7, 0), ("gfx11", 5, 5), ("gfx12", 6, 3)];
 
-/// Errors: `Refused` where the hipRTC of the runtime `version` is known to end the process.
-pub(crate) fn admit(architecture: &str, version: i32) -> Result<(), Failure> {
+/// A kernel that any hipRTC compiles, if it compiles at all.
+const PROBE: &str = "extern \"C\" __global__ void probe() {}";
+
+/// Where to compile for an architecture with the hipRTC of the runtime `version`: here, or in a process of its own where it is known to end the one that it runs in.
+/// Releases of distributions may know more than AMD's, so that is tried.
+///
+/// Errors: `Refused` where it is known to, and there is no such process or it cannot either.
+pub(crate) fn place(
+    architecture: &str,
+    version: i32,
+    child: Option<Child>,
+) -> Result<Option<Child>, Failure> {
     let (major, minor) = (version / 10_000_000, version / 100_000 % 100);
-    match SINCE.iter().find(|(family, ..)| architecture.starts_with(family)) {
-        Some(&(_, first, second)) if (major, minor) < (first, second) => Err(Failure::Refused(format!(
-            "hipRTC of ROCm {major}.{minor} cannot compile for {architecture}, which needs ROCm {first}.{second}"
-        ))),
-        _ => Ok(()),
-    }
+    let since = SINCE.iter().find(|(family, ..)| architecture.starts_with(family));
+    let Some(&(_, first, second)) = since.filter(|&&(_, first, second)| (major, minor) < (first, second))
+    else {
+        return Ok(None);
+    };
+    let refused = |why: String| {
+        Failure::Refused(format!(
+            "hipRTC of ROCm {major}.{minor} cannot compile for {architecture}, which needs ROCm {first}.{second}; {why}"
+        ))
+    };
+    let Some(child) = child else {
+        return Err(refused(
+            "to try it in a process of its own, set HADAL_HIPRTC_CHILD to the path of `hadal`".into(),
+        ));
+    };
+    child.compile(PROBE, architecture, &[]).map_err(|failure| refused(failure.to_string()))?;
+    Ok(Some(child))
 }
 
-/// The compiler's name with its version.
-pub(crate) fn describe(rtc: &Rtc) -> Result<String, Failure> {
-    let (mut major, mut minor) = (0, 0);
-    // SAFETY: both write one number each.
-    rtc.check("hiprtcVersion", unsafe { (rtc.hiprtcVersion)(&mut major, &mut minor) })?;
-    Ok(format!("hipRTC {major}.{minor}"))
-}
-
-/// A program, until it is dropped.
-struct Program<'r> {
-    rtc: &'r Rtc,
-    program: Handle,
-}
-
-impl Drop for Program<'_> {
-    fn drop(&mut self) {
-        // SAFETY: made by `compile`, and destroyed once.
-        unsafe { (self.rtc.hiprtcDestroyProgram)(&mut self.program) };
-    }
+/// hipRTC.
+pub(crate) fn compiler(table: &Hiprtc) -> Rtc {
+    let calls = RtcCalls {
+        prefix: "hiprtc",
+        version: table.hiprtcVersion,
+        error_string: table.hiprtcGetErrorString,
+        create: table.hiprtcCreateProgram,
+        destroy: table.hiprtcDestroyProgram,
+        compile: table.hiprtcCompileProgram,
+        log_size: table.hiprtcGetProgramLogSize,
+        log: table.hiprtcGetProgramLog,
+        code_size: table.hiprtcGetCodeSize,
+        code: table.hiprtcGetCode,
+    };
+    // SAFETY: hipRTC's functions, and it is never unloaded.
+    unsafe { Rtc::new(calls) }
 }
 
 /// A code object. Errors: `Refused` with the compiler's log.
@@ -46,63 +64,13 @@ pub(crate) fn compile(
     architecture: &str,
     flags: &[&str],
 ) -> Result<Vec<u8>, Failure> {
-    let text = |text: String| {
-        CString::new(text).map_err(|_| Failure::Refused("the kernel's text has a zero".into()))
-    };
-    let source = text(source.into())?;
-    let mut options = Vec::with_capacity(flags.len() + 1);
-    for flag in flags {
-        options.push(text(flag.to_string())?);
-    }
-    options.push(text(format!("--offload-arch={architecture}"))?);
-    let options: Vec<*const c_char> = options.iter().map(|option| option.as_ptr()).collect();
-    let (none, mut program) = (std::ptr::null(), std::ptr::null_mut());
-    // SAFETY: a text that outlives the program, a name, and no headers.
-    let created = unsafe {
-        (rtc.hiprtcCreateProgram)(&mut program, source.as_ptr(), c"hadal.hip".as_ptr(), 0, none, none)
-    };
-    rtc.check("hiprtcCreateProgram", created)?;
-    let program = Program { rtc, program };
-    let count = options.len() as c_int;
-    // SAFETY: the program is alive, and there are so many texts.
-    let compiled = unsafe { (rtc.hiprtcCompileProgram)(program.program, count, options.as_ptr()) };
-    if let Err(failure) = rtc.check("hiprtcCompileProgram", compiled) {
-        let log = program.log().unwrap_or_default();
-        return Err(Failure::Refused(format!("{failure}\n{}", String::from_utf8_lossy(&log).trim())));
-    }
-    program.code()
-}
-
-impl Program<'_> {
-    fn log(&self) -> Result<Vec<u8>, Failure> {
-        let mut bytes = 0;
-        // SAFETY: the program is alive; writes one number.
-        let sized = unsafe { (self.rtc.hiprtcGetProgramLogSize)(self.program, &mut bytes) };
-        self.rtc.check("hiprtcGetProgramLogSize", sized)?;
-        let mut log = vec![0u8; bytes];
-        // SAFETY: as much room as it asked for.
-        let got = unsafe { (self.rtc.hiprtcGetProgramLog)(self.program, log.as_mut_ptr().cast()) };
-        self.rtc.check("hiprtcGetProgramLog", got)?;
-        log.retain(|&byte| byte != 0);
-        Ok(log)
-    }
-
-    fn code(&self) -> Result<Vec<u8>, Failure> {
-        let mut bytes = 0;
-        // SAFETY: the program is alive and compiled; writes one number.
-        let sized = unsafe { (self.rtc.hiprtcGetCodeSize)(self.program, &mut bytes) };
-        self.rtc.check("hiprtcGetCodeSize", sized)?;
-        let mut code = vec![0u8; bytes];
-        // SAFETY: as much room as it asked for.
-        let got = unsafe { (self.rtc.hiprtcGetCode)(self.program, code.as_mut_ptr().cast()) };
-        self.rtc.check("hiprtcGetCode", got)?;
-        Ok(code)
-    }
+    let architecture = format!("--offload-arch={architecture}");
+    rtc.compile(source, &[flags, &[&*architecture]].concat())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::admit;
+    use super::place;
 
     #[test]
     fn releases_that_would_end_the_process_are_refused() {
@@ -117,7 +85,16 @@ mod tests {
             ("gfx1201", 70_000_000, true),
             ("gfx928", 50_200_000, true),
         ] {
-            assert_eq!(admit(architecture, version).is_ok(), admitted, "{architecture} {version}");
+            match place(architecture, version, None) {
+                Ok(child) => assert!(admitted && child.is_none(), "{architecture} {version}"),
+                Err(refused) => {
+                    let refused = refused.to_string();
+                    assert!(
+                        !admitted && refused.contains(architecture),
+                        "{architecture} {version}: {refused}"
+                    );
+                }
+            }
         }
     }
 }

@@ -5,21 +5,23 @@
 //! [`hadal_native`]; this crate is the calls of the runtime, behind [`hadal_native::Driver`].
 //!
 //! - `table` is HIP's and hipRTC's functions, looked up by name in `library`; with the feature `hip-sys`, `bindings` proves the signatures of HIP's.
-//! - `device` is an open device and its stream; its kernels are for wavefronts of 32 or 64 lanes, as the device says.
-//! - `module`, `pinned` and `timer` own modules, page-locked memory and events, and give them back when they are dropped.
-//! - `compiler` is hipRTC. Releases before an architecture's first one end the process when they are asked to compile for it, so they are refused by name.
+//! - `device` looks at devices and opens one, whose kernels are for wavefronts of 32 or 64 lanes, as it says; `stream` is the calls on it. What is kept, waited for and given
+//!   back there is [`hadal_native::Device`]'s business.
+//! - `compiler` is hipRTC. Releases before an architecture's first one end the process when they are asked to compile for it, so they are asked in a process of its
+//!   own, `child`, for which a program has to be ready: without one the architecture is refused by name.
 //!
 //! `unsafe` is what calling C takes; each place says why it holds.
 
 #[cfg(feature = "hip-sys")]
 mod bindings;
+mod child;
 mod compiler;
 mod device;
 mod library;
-mod module;
-mod pinned;
+mod stream;
 mod table;
-mod timer;
+
+pub use child::hiprtc_child;
 
 use hadal_device::{DeviceError, DeviceInfo};
 use hadal_native::{Driver, NativeFactory, Platform};
@@ -60,6 +62,6 @@ impl Platform for Rocm {
 
     fn open(&self, index: usize) -> Result<Arc<dyn Driver>, DeviceError> {
         let libraries = Libraries::find(self.folder.as_deref())?;
-        Ok(Arc::new(device::Device::open(libraries, index).map_err(library::unavailable)?))
+        Ok(Arc::new(device::open(libraries, index).map_err(library::unavailable)?))
     }
 }

@@ -1,8 +1,9 @@
 //! Finding HIP's runtime and hipRTC.
 
-use crate::table::{Hip, Properties, Rtc, properties};
+use crate::compiler;
+use crate::table::{Hip, Hiprtc, Properties, properties};
 use hadal_device::DeviceError;
-use hadal_native::Failure;
+use hadal_native::{Failure, Rtc};
 use libloading::Library;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub(crate) struct Libraries {
     pub(crate) rtc: Rtc,
     /// Whose structure is that of ROCm 6 and 7, or that of ROCm 5.
     pub(crate) properties: Properties,
+    /// The folder that was asked for.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// Endings of the libraries' names: that of the developers' package, then those of ROCm 7, 6 and 5. Hygon's DTK has the last one alone.
@@ -24,6 +27,7 @@ impl Libraries {
     ///
     /// Errors: `Unavailable`, which says what is missing and how to get it.
     pub(crate) fn find(folder: Option<&Path>) -> Result<Arc<Libraries>, DeviceError> {
+        let asked = folder.map(Path::to_path_buf);
         let folders = match folder {
             Some(folder) => vec![folder.to_path_buf()],
             None => {
@@ -41,18 +45,19 @@ impl Libraries {
         let hip = Hip::load(&runtime).map_err(|name| lacks("libamdhip64", name))?;
         let properties = properties(&runtime).map_err(|name| lacks("libamdhip64", name))?;
         // Older releases have hipRTC in the runtime.
-        let rtc = match open(&folders, "libhiprtc") {
+        let table = match open(&folders, "libhiprtc") {
             Some(compiler) => {
-                let rtc = Rtc::load(&compiler).map_err(|name| lacks("libhiprtc", name));
+                let table = Hiprtc::load(&compiler).map_err(|name| lacks("libhiprtc", name));
                 std::mem::forget(compiler);
-                rtc?
+                table?
             }
-            None => Rtc::load(&runtime)
+            None => Hiprtc::load(&runtime)
                 .map_err(|_| missing("hipRTC (libhiprtc), which compiles kernels, is not installed", hint))?,
         };
         // The runtime has threads of its own: it is never unloaded.
         std::mem::forget(runtime);
-        Ok(Arc::new(Libraries { hip, rtc, properties }))
+        let rtc = compiler::compiler(&table);
+        Ok(Arc::new(Libraries { hip, rtc, properties, folder: asked }))
     }
 }
 

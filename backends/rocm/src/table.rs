@@ -1,7 +1,7 @@
 //! HIP's and hipRTC's functions, with the signatures that they have in ROCm 5, 6 and 7.
 #![allow(non_snake_case, reason = "names of C")]
 
-use hadal_native::Failure;
+use hadal_native::{Failure, functions};
 use libloading::Library;
 use std::ffi::{CStr, c_char, c_float, c_int, c_uint, c_void};
 
@@ -11,29 +11,6 @@ pub(crate) type Status = c_uint;
 pub(crate) type Handle = *mut c_void;
 /// `hipDeviceptr_t`.
 pub(crate) type DevicePointer = *mut c_void;
-
-macro_rules! functions {
-    ($(#[$about:meta])* $table:ident { $($name:ident($($argument:ty),*) -> $result:ty;)* }) => {
-        $(#[$about])*
-        #[derive(Debug)]
-        pub(crate) struct $table {
-            $(pub(crate) $name: unsafe extern "C" fn($($argument),*) -> $result,)*
-        }
-
-        impl $table {
-            /// Errors: the name of the first function that the library lacks.
-            pub(crate) fn load(library: &Library) -> Result<$table, &'static str> {
-                Ok($table {
-                    $($name: {
-                        // SAFETY: the signature is that of the library's manual.
-                        let found = unsafe { library.get(stringify!($name).as_bytes()) };
-                        *found.map_err(|_| stringify!($name))?
-                    },)*
-                })
-            }
-        }
-    };
-}
 
 /// Hands the functions of HIP's runtime to a macro; `bindings` proves them.
 macro_rules! hip_functions {
@@ -83,7 +60,7 @@ hip_functions!(functions);
 
 functions! {
     /// hipRTC.
-    Rtc {
+    Hiprtc {
         hiprtcVersion(*mut c_int, *mut c_int) -> Status;
         hiprtcGetErrorString(Status) -> *const c_char;
         hiprtcCreateProgram(*mut Handle, *const c_char, *const c_char, c_int, *const *const c_char, *const *const c_char) -> Status;
@@ -147,18 +124,6 @@ impl Hip {
             status if LOST.contains(&status) => Failure::Lost(reason),
             _ => Failure::Refused(reason),
         })
-    }
-}
-
-impl Rtc {
-    /// What the function `call` returned.
-    pub(crate) fn check(&self, call: &str, status: Status) -> Result<(), Failure> {
-        if status == 0 {
-            return Ok(());
-        }
-        // SAFETY: it takes any number and gives a text that is never freed, or null.
-        let text = unsafe { (self.hiprtcGetErrorString)(status) };
-        Err(Failure::Refused(format!("{call}: {}", text_of(text, status))))
     }
 }
 

@@ -42,6 +42,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Older hipRTCs end the process at a device that is newer than they are, so they are asked in one of their own.
+    hadal::hiprtc_child();
     let arguments = Arguments::parse();
     let mut out = std::io::stdout().lock();
     let result = scratch::clear_on_interrupt().and_then(|()| dispatch(&arguments, &mut out));

@@ -70,6 +70,9 @@ pub mod tensor;
 mod trace;
 mod variable;
 
+#[cfg(all(feature = "rocm", not(target_arch = "wasm32")))]
+pub use hadal_rocm::hiprtc_child;
+
 pub use autograd::{Gradients, grad, value_and_grad};
 pub use control::{cond, while_loop};
 pub use device::Device;

@@ -111,7 +111,8 @@ pub(crate) fn all() -> &'static [Suite] {
                 "native",
                 "what CUDA and ROCm share, and their calls",
                 Tests(&["hadal-native", "hadal-cuda", "hadal-rocm"]),
-            ),
+            )
+            .needs(&[Cuda]),
             suite("wgpu-limits", "the same with WebGPU's default limits", Tests(&["hadal-wgpu"]))
                 .needs(&[Driver])
                 .with(&[("HADAL_WGPU_FEATURES", "none")]),

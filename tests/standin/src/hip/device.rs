@@ -1,7 +1,7 @@
 //! Devices, errors, the properties by which a host chooses.
 #![allow(non_snake_case, reason = "names of C")]
 
-use super::{LAST, architecture, hip, lanes_of};
+use super::{LAST, architecture, hip, lanes_of, release};
 use crate::driver::{Code, Handle, Kind, Status, described, put};
 use crate::machine::Settings;
 use std::ffi::{c_char, c_int, c_uint};
@@ -14,7 +14,7 @@ extern "C" fn hipInit(_flags: c_uint) -> Status {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn hipDriverGetVersion(version: *mut c_int) -> Status {
     // SAFETY: the caller's pointer, as the manual demands.
-    hip(Kind::Query, |_| unsafe { put(version, 60_300_000) })
+    hip(Kind::Query, |_| unsafe { put(version, release()) })
 }
 
 #[unsafe(no_mangle)]

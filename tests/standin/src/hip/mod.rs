@@ -6,6 +6,9 @@
 //! `HADAL_STANDIN_GFX` names the architecture (`gfx90a` by default). Those of `gfx9` have wavefronts of 64 lanes. The interpreter's warps have 32: there, the prelude exchanges
 //! values of a wavefront's two halves through shared memory, with a named barrier for each wavefront. So lanes that diverge around such an operation are a finding and not a smaller
 //! wavefront, and a block may have 15 wavefronts.
+//!
+//! `HADAL_STANDIN_HIP` is the runtime's version (`60300000` by default). `HADAL_STANDIN_ABORT` is a text at which hipRTC ends the process, as real ones do at
+//! architectures that they do not know: where an option or the source contains it.
 
 mod device;
 mod memory;
@@ -23,6 +26,12 @@ thread_local! {
 /// The architecture's name.
 fn architecture() -> String {
     std::env::var("HADAL_STANDIN_GFX").unwrap_or_else(|_| "gfx90a".to_owned())
+}
+
+/// The runtime's version.
+fn release() -> i32 {
+    let named = std::env::var("HADAL_STANDIN_HIP").ok().and_then(|text| text.trim().parse().ok());
+    named.unwrap_or(60_300_000)
 }
 
 /// Lanes of a wavefront of an architecture, where nobody asks for another number.

@@ -107,6 +107,12 @@ fn version() -> Option<(c_int, c_int)> {
 
 impl Program {
     fn compile(&mut self, options: &[String]) -> Result<Status, String> {
+        if let Ok(fatal) = std::env::var("HADAL_STANDIN_ABORT")
+            && options.iter().chain([&self.source]).any(|text| text.contains(&fatal))
+        {
+            eprintln!("LLVM ERROR: the stand-in hipRTC was told to end the process at `{fatal}`");
+            std::process::abort();
+        }
         let (options, lanes) = match translate(options, &self.source) {
             Ok(translated) => translated,
             Err(message) => {
