@@ -14,6 +14,7 @@
 //! | `exec` | warps, divergence, barriers, collectives, matrices; races |
 //! | `hip` | HIP's runtime and hipRTC on the driver and NVRTC |
 //! | `driver` | devices, contexts, modules, streams, events, pools: the exported functions |
+//! | `blas` | the matrix products of cuBLAS and hipBLAS that the hardware kit calls |
 //!
 //! **Checks.** Each finding stops the kernel and names kernel, block, thread and PTX line ([`Finding`]): races in shared memory between barriers and in global memory
 //! between threads and blocks, barriers that not all threads reach, addresses out of bounds or not aligned, reads of what nobody wrote, use after free, hangs; and what is still
@@ -31,6 +32,7 @@
 //! **Decisions.** One thread of the host runs everything, at the moment of the launch: findings are the same each time, and a test suite uses its cores by running tests
 //! beside each other. Addresses are numbers that the host cannot dereference, and are never given out twice.
 
+mod blas;
 mod compile;
 mod driver;
 mod exec;

@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 /// Names under which hosts look for it. Not `libcuda.so.1`: NVRTC opens that one.
-const NAMES: [&str; 3] = ["libcuda.so", "libamdhip64.so", "libhiprtc.so"];
+const NAMES: [&str; 5] = ["libcuda.so", "libamdhip64.so", "libhiprtc.so", "libcublas.so", "libhipblas.so"];
 
 /// The C library, which cargo builds beside every test that depends on this crate.
 ///
@@ -22,7 +22,7 @@ pub fn library() -> io::Result<PathBuf> {
     })
 }
 
-/// A folder that holds the library as `libcuda.so`, `libamdhip64.so` and `libhiprtc.so`.
+/// A folder that holds the library as `libcuda.so`, `libamdhip64.so`, `libhiprtc.so`, `libcublas.so` and `libhipblas.so`.
 ///
 /// Errors: as [`library`], and those of the file system.
 pub fn folder() -> io::Result<PathBuf> {

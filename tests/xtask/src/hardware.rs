@@ -1,7 +1,7 @@
-//! `cargo xtask hardware cuda|rocm|wgpu`: what a person with a GPU runs; one report comes out.
+//! `cargo xtask hardware cuda|rocm|wgpu`: what a person with a GPU runs; one report comes out. `standin` is both stand-ins, with sizes that they can do.
 
 use crate::process::{cargo, describe, output, succeeds};
-use crate::{models, workspace};
+use crate::{compilers, models, workspace};
 use anyhow::{Context, Result, bail};
 use std::process::ExitCode;
 
@@ -10,23 +10,31 @@ pub(crate) fn run(backend: &str) -> Result<ExitCode> {
     let tool = match backend {
         "cuda" => Some(("nvidia-smi", &[][..])),
         "rocm" => Some(("rocminfo", &[][..])),
-        "wgpu" => None,
-        other => bail!("`{other}` is none of cuda, rocm, wgpu"),
+        "wgpu" | "standin" => None,
+        other => bail!("`{other}` is none of cuda, rocm, wgpu, standin"),
     };
+    let standin = backend == "standin";
+    if standin && !compilers::ensure_cuda() {
+        bail!("the stand-ins need NVRTC");
+    }
     let report = workspace::root().join(format!("hardware-{backend}.md"));
-    if !succeeds("cargo", &["build", "--release", "--quiet", "--package", "hadal-cli"]) {
+    let (profile, folder) = if standin { ("--profile=dev", "debug") } else { ("--release", "release") };
+    if !succeeds("cargo", &["build", profile, "--quiet", "--package", "hadal-cli"]) {
         bail!("the command could not be built");
     }
-    let hadal = workspace::target().join("release").join(format!("hadal{}", std::env::consts::EXE_SUFFIX));
+    let hadal = workspace::target().join(folder).join(format!("hadal{}", std::env::consts::EXE_SUFFIX));
     if let Err(error) = models::pull(&hadal, &["minilm"]) {
         eprintln!("MiniLM is left out: {error:#}");
     }
-    let mut command = cargo(&["test", "--release", "--package", "hadal-suite", "--test", "hardware"]);
+    let mut command = cargo(&["test", profile, "--package", "hadal-suite", "--test", "hardware"]);
     command.args(["--", "--nocapture"]);
     command
         .env("HADAL_HARDWARE", backend)
         .env("HADAL_REPORT", &report)
         .env("HADAL_HOME", workspace::models());
+    if standin {
+        command.env("LD_LIBRARY_PATH", compilers::library_path()).env("HADAL_CUDA", compilers::cuda_folder());
+    }
     println!("{}", describe(&command));
     let passed = command.status().context("cargo could not be started")?.success();
     if !report.is_file() {

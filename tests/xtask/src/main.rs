@@ -7,7 +7,7 @@
 //! | `cargo xtask browser [TEST…]` | runs the tests of the npm package in a headless Chromium |
 //! | `cargo xtask web [compare]` | builds the npm package and the demo site into `target/web`; sets it beside onnxruntime-web |
 //! | `cargo xtask kernels` | compiles every kernel for NVIDIA's and AMD's cards and writes `docs/kernels.md` |
-//! | `cargo xtask hardware cuda\|rocm\|wgpu` | every case and some measurements on a real GPU; writes one report |
+//! | `cargo xtask hardware cuda\|rocm\|wgpu\|standin` | every case and some measurements on a real GPU; writes one report |
 //! | `cargo xtask suites` | names the suites |
 //!
 //! Installing uses the machine's own clients (`apt-get`, `rustup`) and only where they may run without asking a question. What cannot be
@@ -36,7 +36,7 @@ mod workspace;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser [TEST…] | web [compare] | kernels | hardware cuda|rocm|wgpu | suites\n  hint: `cargo xtask suites` names the suites";
+const USAGE: &str = "usage: cargo xtask demo [QUESTION] | test [SUITE…] | browser [TEST…] | web [compare] | kernels | hardware cuda|rocm|wgpu|standin | suites\n  hint: `cargo xtask suites` names the suites";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {

@@ -1,9 +1,11 @@
-//! How fast memory, matrix products and MiniLM are.
+//! How fast memory, arithmetic, matrix products and MiniLM are.
 
 use crate::report::Report;
+use crate::vendor::Vendor;
 use hadal::nn::{Bert, BertConfig, Scope, Weights as Files};
 use hadal::{Device, Tensor};
 use hadal_device::{Arguments, Backend, DeviceError, StepTime, Weights};
+use hadal_graph::op::Custom;
 use hadal_graph::program::UnaryOp;
 use hadal_graph::{Bindings, DType, Graph, GraphError, HostTensor, Scalar, compile};
 use std::path::PathBuf;
@@ -41,8 +43,17 @@ fn total(times: &[StepTime]) -> u64 {
     times.iter().map(|time| time.nanoseconds).sum()
 }
 
-/// What the device moves in a second when it copies: the roof of everything that computes little.
-pub(crate) fn copies(report: &mut Report, backend: &dyn Backend, elements: usize) {
+/// What a device can do in a second at most, measured; 0 is not known.
+#[derive(Clone, Copy)]
+pub(crate) struct Roof {
+    /// GB/s.
+    pub(crate) bandwidth: f64,
+    /// TFLOP/s of fused multiplications and additions in `f32`.
+    pub(crate) arithmetic: f64,
+}
+
+/// GB/s that the device moves when it copies: the roof of everything that computes little.
+pub(crate) fn copies(report: &mut Report, backend: &dyn Backend, elements: usize) -> f64 {
     let build = || -> Result<Graph, GraphError> {
         let mut g = Graph::new("copy");
         let x = g.input("x", DType::F32, [elements])?;
@@ -54,14 +65,65 @@ pub(crate) fn copies(report: &mut Report, backend: &dyn Backend, elements: usize
     match profile(backend, &build().unwrap(), &[input]) {
         Ok(times) => {
             let rate = 8.0 * elements as f64 / total(&times).max(1) as f64;
-            report.number(&format!("copy of {} MiB", (4 * elements) >> 20), rate, "GB/s");
+            report.number(&format!("copy of {} KiB", (4 * elements) >> 10), rate, "GB/s");
+            rate
         }
-        Err(error) => report.must("copy", false, &error.to_string()),
+        Err(error) => {
+            report.must("copy", false, &error.to_string());
+            0.0
+        }
     }
 }
 
-/// A square matrix product.
-pub(crate) fn product(report: &mut Report, backend: &dyn Backend, size: usize, dtype: DType) {
+/// Rounds of a kernel that does nothing but arithmetic, each with eight fused multiplications and additions that do not wait for each other.
+const ROUNDS: usize = 512;
+const ARITHMETIC: &str = "fn element(i: u32) -> f32 {
+    let x = x0(i);
+    var a = vec4<f32>(x, x + 1.0, x + 2.0, x + 3.0);
+    var b = a + vec4<f32>(4.0);
+    for (var round = 0u; round < 512u; round = round + 1u) {
+        a = fma(a, vec4<f32>(0.5), vec4<f32>(x));
+        b = fma(b, vec4<f32>(0.5), vec4<f32>(x));
+    }
+    let sum = a + b;
+    return sum.x + sum.y + sum.z + sum.w;
+}";
+
+/// TFLOP/s of arithmetic alone: the roof of everything that computes much, but for units that multiply matrices.
+pub(crate) fn arithmetic(report: &mut Report, backend: &dyn Backend, elements: usize) -> f64 {
+    let build = || -> Result<Graph, GraphError> {
+        let mut g = Graph::new("arithmetic");
+        let x = g.input("x", DType::F32, [elements])?;
+        let (name, wgsl) = ("arithmetic".into(), ARITHMETIC.into());
+        let op = Custom { name, ty: g.ty(x).clone(), wgsl, host: None, sources: Vec::new() };
+        let y = g.apply(op, &[x])?;
+        g.output("y", y);
+        Ok(g)
+    };
+    let input = HostTensor::full(DType::F32, [elements], Scalar::Float(1.0));
+    match profile(backend, &build().unwrap(), &[input]) {
+        Ok(times) => {
+            let operations = (16 * ROUNDS * elements) as f64;
+            let rate = operations / total(&times).max(1) as f64 / 1e3;
+            report.number("arithmetic alone in f32", rate, "TFLOP/s");
+            rate
+        }
+        Err(error) => {
+            report.must("arithmetic", false, &error.to_string());
+            0.0
+        }
+    }
+}
+
+/// A square matrix product, beside the roofline and the vendor's library.
+pub(crate) fn product(
+    report: &mut Report,
+    backend: &dyn Backend,
+    vendor: Option<&Vendor<'_>>,
+    roof: Roof,
+    size: usize,
+    dtype: DType,
+) {
     let build = || -> Result<Graph, GraphError> {
         let mut g = Graph::new("product");
         let (a, b) = (g.input("a", dtype, [size, size])?, g.input("b", dtype, [size, size])?);
@@ -71,13 +133,31 @@ pub(crate) fn product(report: &mut Report, backend: &dyn Backend, size: usize, d
     };
     let input = HostTensor::full(dtype, [size, size], Scalar::Float(0.5));
     let name = format!("product {size}×{size}×{size} in {dtype}");
-    match profile(backend, &build().unwrap(), &[input.clone(), input]) {
+    let operations = 2.0 * (size as f64).powi(3);
+    let rate = match profile(backend, &build().unwrap(), &[input.clone(), input]) {
         Ok(times) => {
             let kernel = times.first().map_or("", |time| time.kernel.as_str());
-            let rate = 2.0 * (size as f64).powi(3) / total(&times).max(1) as f64 / 1e3;
+            let rate = operations / total(&times).max(1) as f64 / 1e3;
             report.number(&format!("{name} ({kernel})"), rate, "TFLOP/s");
+            rate
         }
-        Err(error) => report.must(&name, false, &error.to_string()),
+        Err(error) => return report.must(&name, false, &error.to_string()),
+    };
+    // Each matrix is moved once.
+    let intensity = operations / (3 * size * size * dtype.size()) as f64;
+    let roofline = roof.arithmetic.min(intensity * roof.bandwidth / 1e3);
+    if roofline > 0.0 {
+        let share = format!("{name}, of the roofline of {roofline:.3} TFLOP/s without matrix units");
+        report.number(&share, 100.0 * rate / roofline, "%");
+    }
+    let Some(vendor) = vendor else { return };
+    match vendor.product(dtype, size, RUNS) {
+        Ok(nanoseconds) => {
+            let theirs = operations / nanoseconds.max(1) as f64 / 1e3;
+            report.number(&format!("{name} by {}", vendor.name()), theirs, "TFLOP/s");
+            report.number(&format!("{name}, of {}", vendor.name()), 100.0 * rate / theirs, "%");
+        }
+        Err(error) => report.must(&format!("{name} by {}", vendor.name()), false, &error),
     }
 }
 

@@ -11,20 +11,25 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A report on a device.
-    pub(crate) fn new(info: &DeviceInfo) -> Report {
+    /// A report on no device yet.
+    pub(crate) fn new() -> Report {
+        let text = format!("# Hadal {} on hardware\n", env!("CARGO_PKG_VERSION"));
+        Report { text, right: true }
+    }
+
+    /// What follows is about this device.
+    pub(crate) fn device(&mut self, info: &DeviceInfo) {
         let memory = info
             .memory
             .map_or("unknown".into(), |bytes| format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64));
-        let text = format!(
-            "# Hadal {} on {}\n\n| | |\n|---|---|\n| device | {} |\n| driver | {} |\n| memory | {memory} |\n| features | {} |\n\n",
-            env!("CARGO_PKG_VERSION"),
+        let _ = writeln!(
+            self.text,
+            "\n## {}\n\n| | |\n|---|---|\n| device | {} |\n| driver | {} |\n| memory | {memory} |\n| features | {} |\n",
             info.name,
             info.id(),
             info.driver,
             info.features.join(" ")
         );
-        Report { text, right: true }
     }
 
     /// A suite's result, with its first failures.
