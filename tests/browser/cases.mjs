@@ -9,20 +9,31 @@ const SHARE = process.env.HADAL_BROWSER_ALL === "1" ? 1 : 16;
 /** The number of op cases, and those that a browser cannot run: `tests/browser/tests/cases.rs` compares the number with native's. */
 const expected = JSON.parse(await readFile(new URL("op_cases.json", import.meta.url), "utf8"));
 
+/** Cases after which a page makes way for a fresh one: a device keeps all kernels it compiled, and those of all cases are more than a software GPU holds. */
+const TOGETHER = 128;
+
 async function check({ open }, backend, set, share = 1) {
-  const page = await open();
   const start = Date.now();
-  const { device, count, results } = await page.evaluate(
-    async ([backend, set, share]) => {
-      const module = await import("/hadal/dist/wasm/hadal_web.js");
-      await module.default({ module_or_path: "/hadal/dist/wasm/hadal_web_bg.wasm" });
-      const checks = await module.Checks.open(backend, set);
-      const results = [];
-      for (let at = 0; at < checks.count; at += share) results.push(...JSON.parse(await checks.run(at, at + 1)));
-      return { device: checks.device, count: checks.count, results };
-    },
-    [backend, set, share],
-  );
+  const results = [];
+  let [device, count] = ["", Infinity];
+  for (let first = 0; first < count; first += share * TOGETHER) {
+    const page = await open();
+    const part = await page.evaluate(
+      async ([backend, set, share, first, together]) => {
+        const module = await import("/hadal/dist/wasm/hadal_web.js");
+        await module.default({ module_or_path: "/hadal/dist/wasm/hadal_web_bg.wasm" });
+        const checks = await module.Checks.open(backend, set);
+        const results = [];
+        const end = Math.min(checks.count, first + share * together);
+        for (let at = first; at < end; at += share) results.push(...JSON.parse(await checks.run(at, at + 1)));
+        return { device: checks.device, count: checks.count, results };
+      },
+      [backend, set, share, first, TOGETHER],
+    );
+    await page.close();
+    ({ device, count } = part);
+    results.push(...part.results);
+  }
   const failures = results.filter((result) => result.failure !== null);
   console.log(`  ${device}: ${results.length} of ${count} ${set} cases, ${failures.length} refused, in ${Date.now() - start} ms`);
   const refused = set === "ops" ? expected[backend].refused : [];

@@ -45,6 +45,6 @@ export const first_result_from_a_warm_cache = async ({ open }) => {
   await visit();
   await page.reload();
   const warm = await visit();
-  console.log(`  the first vector ${(warm.total / 1000).toFixed(2)} s after load (${(warm.load / 1000).toFixed(2)} s of it loading), from the cache, by a module that was not optimised`);
+  console.log(`  the first vector ${(warm.total / 1000).toFixed(2)} s after load (${(warm.load / 1000).toFixed(2)} s of it loading), from the cache`);
   assert.ok(warm.cached && warm.width === 384);
 };
