@@ -53,8 +53,7 @@ async function loadRelaxed(memory: WebAssembly.Memory): Promise<void> {
     const bytes = (inNode() ? await read(address) : await (await fetch(address)).arrayBuffer()) as BufferSource;
     if (!WebAssembly.validate(bytes)) return;
     const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
-    bindings.useRelaxed(instance.exports);
-    relaxed = true;
+    relaxed = bindings.useRelaxed(instance.exports);
   } catch {
     relaxed = false;
   }

@@ -22,8 +22,8 @@ pub struct Product {
     pub scratch: usize,
 }
 
-/// A kernel, and how many elements of scratch memory it needs.
-pub type ProductKernel = (unsafe fn(&Product), usize);
+/// A kernel, which says whether it multiplied, and how many elements of scratch memory it needs.
+pub type ProductKernel = (unsafe fn(&Product) -> bool, usize);
 
 static KERNEL: OnceLock<ProductKernel> = OnceLock::new();
 
@@ -74,6 +74,5 @@ pub(super) unsafe fn try_product(
         };
         // SAFETY: the caller's promise, and that of whoever set the kernel; the scratch memory is as large as it asked for.
         unsafe { kernel(&product) }
-    });
-    true
+    })
 }
