@@ -123,7 +123,9 @@ pub(crate) fn structures(context: &Context, names: &Names) -> Result<String, Err
         .map_err(|error| Error::Invalid { message: format!("the layout of types: {error}") })?;
     for (handle, ty) in context.module.types.iter() {
         let TypeInner::Struct { ref members, span } = ty.inner else { continue };
-        let alignment = layouter[handle].alignment * 1;
+        // What `modf` and `frexp` give for three components lies tight in naga, shorter than a multiple of its alignment.
+        let tight = 1u32.checked_shl(span.trailing_zeros()).unwrap_or(u32::MAX);
+        let alignment = (layouter[handle].alignment * 1).min(tight);
         write_structure(context, names, handle, members, span, alignment, &mut out)?;
     }
     Ok(out)
