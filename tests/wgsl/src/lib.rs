@@ -17,10 +17,16 @@
 //!
 //! Values are decimal numbers, `nan`, `inf`, `-inf`, or bits as `0x…`. Bindings are numbered from 0 in the order of the lines.
 //!
-//! The crate runs nothing. A test takes [`all`], runs each program on two devices, and asks [`Program::compare`].
+//! Programs that are an expression or a function of a few values are lines of [tables](table), and some are [random]; many of them share a module, see [batch].
+//!
+//! The crate runs nothing. A test takes [`all`] and [`batch::programs`], runs each program on two devices, and asks [`Program::compare`].
 #![forbid(unsafe_code)]
 
+pub mod batch;
 mod parse;
+pub mod random;
+pub mod table;
+pub mod values;
 
 use half::f16;
 use std::path::Path;
@@ -42,6 +48,21 @@ pub struct Program {
     pub needs: Vec<Need>,
     /// How far floats may be apart: absolute and relative.
     pub within: Option<(f64, f64)>,
+    /// The programs that share this module, where there are several.
+    pub parts: Vec<Part>,
+}
+
+/// Where a program of a module puts its results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The buffer.
+    pub binding: usize,
+    /// The first element.
+    pub first: usize,
+    /// How many elements.
+    pub count: usize,
+    /// Name of the program.
+    pub name: String,
 }
 
 /// A binding.
@@ -79,6 +100,8 @@ pub enum Need {
     Immediates,
     /// Atomics of `f32`.
     F32Atomics,
+    /// Atomics of `i64` and `u64`.
+    Int64Atomics,
 }
 
 /// Elements of a buffer.
@@ -164,14 +187,22 @@ impl Program {
                     continue;
                 }
                 return Err(format!(
-                    "{}: binding {binding}[{i}] is {}, expected {}",
+                    "{}: binding {binding}[{i}]{} is {}, expected {}",
                     self.name,
+                    self.part(binding, i),
                     show(buffer.element, g),
                     show(buffer.element, e)
                 ));
             }
         }
         Ok(())
+    }
+
+    /// The program of an element, and the element's number among its own.
+    fn part(&self, binding: usize, element: usize) -> String {
+        let mut parts = self.parts.iter().filter(|part| part.binding == binding);
+        let part = parts.find(|part| (part.first..part.first + part.count).contains(&element));
+        part.map(|part| format!(" (`{}`, {})", part.name, element - part.first)).unwrap_or_default()
     }
 
     fn close(&self, element: Element, got: &[u8], expected: &[u8]) -> bool {

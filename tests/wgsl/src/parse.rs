@@ -16,6 +16,7 @@ impl Program {
             immediates: Vec::new(),
             needs: Vec::new(),
             within: None,
+            parts: Vec::new(),
         };
         for (number, line) in source.lines().enumerate() {
             if let Some(line) = line.strip_prefix("//:") {
@@ -65,6 +66,7 @@ impl Program {
                         "subgroups" => Need::Subgroups,
                         "immediates" => Need::Immediates,
                         "f32_atomics" => Need::F32Atomics,
+                        "int64_atomics" => Need::Int64Atomics,
                         other => return Err(format!("nobody knows the need `{other}`")),
                     });
                 }

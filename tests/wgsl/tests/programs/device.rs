@@ -15,10 +15,12 @@ fn feature(need: Need) -> wgpu::Features {
         Need::Subgroups => wgpu::Features::SUBGROUP | wgpu::Features::SUBGROUP_BARRIER,
         Need::Immediates => wgpu::Features::IMMEDIATES,
         Need::F32Atomics => wgpu::Features::SHADER_FLOAT32_ATOMIC,
+        Need::Int64Atomics => wgpu::Features::SHADER_INT64_ATOMIC_ALL_OPS,
     }
 }
 
-const NEEDS: [Need; 5] = [Need::F16, Need::Int64, Need::Subgroups, Need::Immediates, Need::F32Atomics];
+const NEEDS: [Need; 6] =
+    [Need::F16, Need::Int64, Need::Subgroups, Need::Immediates, Need::F32Atomics, Need::Int64Atomics];
 
 impl Device {
     /// The first device, with all of its limits; `None` without one.

@@ -7,13 +7,34 @@
 mod device;
 mod host;
 mod standin;
+mod variants;
 
 use hadal_wgsl_programs::Program;
 
+/// The programs that are files.
 fn programs() -> Vec<Program> {
     let programs = hadal_wgsl_programs::all().unwrap_or_else(|e| panic!("{e}"));
     assert!(programs.len() > 100, "there are only {} programs", programs.len());
     programs
+}
+
+/// The programs that are lines of tables, many in a module.
+fn tables() -> Vec<Program> {
+    let rows = hadal_wgsl_programs::table::rows().unwrap_or_else(|e| panic!("{e}"));
+    assert!(rows.len() > 300, "there are only {} lines", rows.len());
+    hadal_wgsl_programs::batch::programs("table", &rows, 40)
+}
+
+/// Random programs, many in a module: a fixed few, or as many as `HADAL_RANDOM_PROGRAMS` says.
+fn random() -> Vec<Program> {
+    let count = std::env::var("HADAL_RANDOM_PROGRAMS").ok().and_then(|count| count.parse().ok());
+    let rows = hadal_wgsl_programs::random::rows(0, count.unwrap_or(48));
+    hadal_wgsl_programs::batch::programs("random", &rows, 12)
+}
+
+/// Whether everything is run on the host, too, and not a sample of modules: clang and its sanitizers take a second for each.
+fn thorough() -> bool {
+    std::env::var_os("HADAL_ALL_PROGRAMS").is_some()
 }
 
 #[test]
@@ -26,12 +47,33 @@ fn every_program_gives_the_same_on_the_stand_in() {
 }
 
 #[test]
+fn every_line_of_the_tables_gives_the_same_on_the_stand_in() {
+    let Some(device) = open() else { return };
+    if !there(standin::present(), "libnvrtc.so.12 in a folder of LD_LIBRARY_PATH") {
+        return;
+    }
+    report(check(&device, &tables(), standin::run));
+}
+
+#[test]
+fn random_programs_give_the_same_on_the_stand_in() {
+    let Some(device) = open() else { return };
+    if !there(standin::present(), "libnvrtc.so.12 in a folder of LD_LIBRARY_PATH") {
+        return;
+    }
+    report(check(&device, &random(), standin::run));
+}
+
+#[test]
 fn every_program_gives_the_same_on_the_host() {
     let Some(device) = open() else { return };
     if !there(host::present(), "a clang-19 with sanitizers") {
         return;
     }
-    let programs = programs();
+    let mut programs = programs();
+    let every = if thorough() { 1 } else { 4 };
+    programs.extend(tables().into_iter().step_by(every));
+    programs.extend(random().into_iter().step_by(every));
     // Compiling takes most of the time, and a compiler uses one core.
     let (front, back) = programs.split_at(programs.len() / 2);
     let problems = std::thread::scope(|scope| {

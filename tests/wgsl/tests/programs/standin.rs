@@ -14,19 +14,23 @@ pub(crate) fn present() -> bool {
         .any(|f| ["libnvrtc.so", "libnvrtc.so.12"].iter().any(|name| Path::new(f).join(name).exists()))
 }
 
+/// PTX of a kernel.
+pub(crate) fn compile(source: &str, options: &Options) -> Result<String, String> {
+    let mut flags: Vec<String> =
+        Dialect::Cuda.compiler_flags(options).iter().map(|f| f.to_string()).collect();
+    flags.push("--gpu-architecture=compute_80".into());
+    let compiled = compile_ptx_with_opts(source, CompileOptions { options: flags, ..Default::default() });
+    compiled.map(|ptx| ptx.to_src()).map_err(|error| match error {
+        CompileError::CompileError { log, .. } => log.to_string_lossy().into_owned(),
+        other => other.to_string(),
+    })
+}
+
 /// What the buffers hold after the program ran on the stand-in.
 pub(crate) fn run(program: &Program) -> Result<Vec<Vec<u8>>, String> {
     let options = Options::default();
     let kernel = translate(&program.source, "main", Dialect::Cuda, &options).map_err(|e| e.to_string())?;
-    let mut flags: Vec<String> =
-        Dialect::Cuda.compiler_flags(&options).iter().map(|f| f.to_string()).collect();
-    flags.push("--gpu-architecture=compute_80".into());
-    let ptx = compile_ptx_with_opts(&kernel.source, CompileOptions { options: flags, ..Default::default() })
-        .map_err(|error| match error {
-            CompileError::CompileError { log, .. } => log.to_string_lossy().into_owned(),
-            other => other.to_string(),
-        })?
-        .to_src();
+    let ptx = compile(&kernel.source, &options)?;
     let mut machine = Machine::new(Settings::default());
     let module = machine.load(&ptx).map_err(|e| e.to_string())?;
     let mut addresses = Vec::new();
