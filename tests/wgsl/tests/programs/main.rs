@@ -6,6 +6,7 @@
 
 mod device;
 mod host;
+mod mutants;
 mod standin;
 mod variants;
 
