@@ -56,7 +56,8 @@ fn devices_are_listed_with_reasons() {
     for backend in ["cuda", "rocm"] {
         let of = |line: &&str| line.starts_with(backend);
         let line = listed.out.lines().find(of).unwrap_or_else(|| panic!("{}", listed.out));
-        let known = line.contains(":0") || line.contains("missing: ") && line.contains("is not installed");
+        let reason = line.contains("is not installed") || line.contains("refuses");
+        let known = line.contains(":0") || line.contains("missing: ") && reason;
         assert!(known, "{line}");
     }
     let report = json(&run(&folder, &["devices", "--json"]));
