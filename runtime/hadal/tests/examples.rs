@@ -19,7 +19,7 @@ fn examples() -> Vec<PathBuf> {
 fn examples_fit_a_screen() {
     let names: Vec<String> =
         examples().iter().map(|path| path.file_stem().unwrap().to_string_lossy().into()).collect();
-    for name in ["mlp", "cnn", "transformer", "custom_op", "custom_layer"] {
+    for name in ["mlp", "cnn", "transformer", "custom_op", "custom_kernel", "custom_layer"] {
         assert!(names.iter().any(|known| known == name), "{name} is missing: {names:?}");
     }
     for path in examples() {
