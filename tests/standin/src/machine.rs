@@ -24,6 +24,8 @@ pub struct Settings {
     pub undefined: bool,
     /// Whether races are looked for.
     pub races: bool,
+    /// Whether two writes of the same value to global memory, in no order, are a race like any other. No result depends on them.
+    pub equal_writes: bool,
 }
 
 impl Default for Settings {
@@ -35,13 +37,14 @@ impl Default for Settings {
             instructions: 2_000_000_000,
             undefined: true,
             races: true,
+            equal_writes: false,
         }
     }
 }
 
 impl Settings {
     /// The default, changed by `HADAL_STANDIN_ARCH` (`sm_90`), `HADAL_STANDIN_SMS`, `HADAL_STANDIN_MEMORY` (bytes), `HADAL_STANDIN_INSTRUCTIONS`, and
-    /// `HADAL_STANDIN_CHECKS`, a list of what is *not* checked: `-undefined`, `-races`.
+    /// `HADAL_STANDIN_CHECKS`, a list of what is *not* checked, and what is: `-undefined`, `-races`, `+equal-writes`.
     pub fn from_environment() -> Settings {
         let mut settings = Settings::default();
         let number = |name: &str| std::env::var(name).ok().and_then(|text| text.trim().parse::<u64>().ok());
@@ -62,6 +65,7 @@ impl Settings {
         let checks = std::env::var("HADAL_STANDIN_CHECKS").unwrap_or_default();
         settings.undefined = !checks.contains("-undefined");
         settings.races = !checks.contains("-races");
+        settings.equal_writes = checks.contains("+equal-writes");
         settings
     }
 }
@@ -307,6 +311,7 @@ impl Machine {
             instructions: self.settings.instructions,
             undefined: self.settings.undefined,
             races: self.settings.races,
+            equal_writes: self.settings.equal_writes,
         };
         let mut launch = Launch::new(code, &mut self.memory, params, place, limits);
         let result = launch.run();

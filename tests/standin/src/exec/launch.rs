@@ -19,6 +19,8 @@ pub(crate) struct Limits {
     pub(crate) undefined: bool,
     /// Whether races are looked for.
     pub(crate) races: bool,
+    /// Whether writes of the same value to global memory race.
+    pub(crate) equal_writes: bool,
 }
 
 /// What an atomic after a fence lets others see.

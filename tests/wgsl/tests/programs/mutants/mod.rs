@@ -13,7 +13,7 @@
 //! The barrier that the writer adds, behind the zeroing of workgroup memory, is taken out of the text, where it is one line.
 //!
 //! **Killed** is a mutant whose numbers are not the reference's, or where the stand-in finds a race, a divergent barrier, an address out of bounds, a read of what
-//! nobody wrote, or no end. Behind the last element of each buffer, up to whole vectors, there are NaNs.
+//! nobody wrote, or no end. Two groups that write the same value to one place are a race here, too: a surplus group that repeats another's work was not stopped. Behind the last element of each buffer, up to whole vectors, there are NaNs.
 //!
 //! **Equivalent** mutants count neither as killed nor as alive where the compiler proves them so: its code is the same without the check. Others that change nothing
 //! are listed in `survivors`, each with its reason.

@@ -114,7 +114,8 @@ impl Subject<'_> {
     ) -> Result<(Vec<Vec<u8>>, bool), String> {
         let program: &Program = &self.case.program;
         // Far more than any of them needs, and soon over.
-        let mut machine = Machine::new(Settings { instructions: 20_000_000, ..Settings::default() });
+        let settings = Settings { instructions: 20_000_000, equal_writes: true, ..Settings::default() };
+        let mut machine = Machine::new(settings);
         let full = "the stand-in has no memory left";
         let mut values = BTreeMap::new();
         for (id, value) in program.values.iter() {

@@ -30,8 +30,6 @@ const ONE_ROW: &str =
     "the product has one row, on which addresses do not depend: rows behind it write the same numbers again";
 const ROW_IS_INSIDE: &str = "a strip is of one row, which lies inside";
 const ONE_ELEMENT: &str = "a workgroup has one element, and has returned where that is behind the end";
-const REPEATS_THE_LAST: &str =
-    "what is behind the end repeats the last, and would write the same number again";
 const WHOLE_HEADS: &str =
     "the head is made of whole vectors: the fourth neighbour is inside wherever the first is";
 
@@ -40,7 +38,6 @@ const SURVIVORS: &[Survivor] = &[
     survivor("", "contract/gemv", "main: barrier behind zeroed memory", OWN_WORD),
     survivor("", "contract/gemv", "main: first >= total", EARLY_EXIT),
     survivor("", "contract/gemv_k", "main: min(first + element, total - 1u)", ONE_ELEMENT),
-    survivor("", "contract/gemv_n", "main: first + element < total", REPEATS_THE_LAST),
     survivor("thin product", "contract/gemv_n", "main: min(first + element, total - 1u)", SAME_AGAIN),
     survivor("", "contract/register_16x16_n", "main: m >= rows()", ONE_TILE_HIGH),
     survivor("", "contract/register_8x8_n", "main: m >= rows()", ONE_TILE_HIGH),
@@ -48,39 +45,7 @@ const SURVIVORS: &[Survivor] = &[
     survivor("", "contract/register_16x16_n", "main: n >= columns()", EARLY_EXIT),
     survivor("", "contract/register_8x8_n", "main: n >= columns()", EARLY_EXIT),
     survivor("", "contract/register_1x8", "load_a4: min(m, rows() - 1u)", ROW_IS_INSIDE),
-    survivor(
-        "convolution",
-        "contract/register_1x8",
-        "main: strip >= batches() * rows() * strips",
-        SAME_AGAIN,
-    ),
-    survivor(
-        "convolution",
-        "contract/register_8x8",
-        "main: strip >= batches() * strips_m * strips_n",
-        SAME_AGAIN,
-    ),
-    survivor("convolution", "contract/scalar", "main: index >= batches() * rows() * columns()", SAME_AGAIN),
-    survivor("convolution", "contract/tiled", "main: tile >= batches() * tiles_m * tiles_n", SAME_AGAIN),
-    survivor(
-        "thin product",
-        "contract/register_1x8",
-        "main: strip >= batches() * rows() * strips",
-        SAME_AGAIN,
-    ),
-    survivor(
-        "thin product",
-        "contract/register_8x8",
-        "main: strip >= batches() * strips_m * strips_n",
-        SAME_AGAIN,
-    ),
-    survivor("thin product", "contract/scalar", "main: index >= batches() * rows() * columns()", SAME_AGAIN),
-    survivor("thin product", "contract/tiled", "main: tile >= batches() * tiles_m * tiles_n", SAME_AGAIN),
     survivor("thin product", "contract/register_8x8", "main: min(TILE, rows() - m)", ONE_ROW),
-    survivor("thin product", "contract/tiled", "main: min(8u, rows() - min(m, rows()))", ONE_ROW),
-    survivor("thin product", "contract/tiled", "main: min(m, rows())", ONE_ROW),
-    survivor("attention", "attention/register", "edge_k4: d + 4u <= head_dim()", WHOLE_HEADS),
-    survivor("attention", "attention/register", "edge_q4: d + 4u <= head_dim()", WHOLE_HEADS),
     survivor("attention", "attention/register", "edge_v4: d + 4u <= value_dim()", WHOLE_HEADS),
     survivor(
         "",
@@ -88,7 +53,6 @@ const SURVIVORS: &[Survivor] = &[
         "main: e < 4u",
         "what is stored too far belongs to the next vector of the same thread, which stores it afterwards",
     ),
-    survivor("", "attention/tiled", "main: first + local < queries()", REPEATS_THE_LAST),
     survivor(
         "causal attention",
         "attention/tiled",
