@@ -2,7 +2,7 @@
 
 use crate::cases::{Case, cases, uniform};
 use hadal_graph::gradient::{differentiate, gradient};
-use hadal_graph::op::{Cumulative, Op, While};
+use hadal_graph::op::{Op, While};
 use hadal_graph::program::{BinaryOp, CompareOp, ReduceOp, UnaryOp};
 use hadal_graph::reference::interpret;
 use hadal_graph::{DType, Graph, HostTensor, NodeId, OpError, Shape};
