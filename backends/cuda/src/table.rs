@@ -1,8 +1,8 @@
 //! The driver's and NVRTC's functions. cudarc has them too, but takes what they return for one of the errors that it knows, and a newer driver knows more.
 #![allow(non_snake_case, reason = "names of C")]
 
-use hadal_native::{Failure, functions};
-use std::ffi::{CStr, c_char, c_float, c_int, c_uchar, c_uint, c_void};
+use hadal_native::{Failure, functions, text_of};
+use std::ffi::{c_char, c_float, c_int, c_uchar, c_uint, c_void};
 
 /// `CUresult` and `nvrtcResult`.
 pub(crate) type Status = c_uint;
@@ -102,8 +102,10 @@ impl Driver {
         let text = |get: unsafe extern "C" fn(Status, *mut *const c_char) -> Status| {
             let mut text = std::ptr::null();
             // SAFETY: takes any number, and writes a text that is never freed, or null.
-            unsafe { get(status, &mut text) };
-            text_of(text, status)
+            unsafe {
+                get(status, &mut text);
+                text_of(text, status)
+            }
         };
         let reason = format!("{call}: {} ({})", text(self.cuGetErrorName), text(self.cuGetErrorString));
         Err(match status {
@@ -111,13 +113,5 @@ impl Driver {
             status if LOST.contains(&status) => Failure::Lost(reason),
             _ => Failure::Refused(reason),
         })
-    }
-}
-
-fn text_of(text: *const c_char, status: Status) -> String {
-    match text.is_null() {
-        true => format!("error {status}"),
-        // SAFETY: not null, and a text of the library.
-        false => unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned(),
     }
 }

@@ -44,3 +44,4 @@ pub use calls::{Calls, Handle};
 pub use device::Device;
 pub use driver::{Driver, Facts, Failure, Kernel, LaunchArguments, Pinned, Platform, Timer};
 pub use rtc::{Rtc, RtcCalls};
+pub use table::text_of;

@@ -1,7 +1,8 @@
 //! Run-time compilers: NVRTC and hipRTC have the same functions under different names.
 
 use crate::driver::Failure;
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use crate::table::text_of;
+use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 
 type Status = c_uint;
 type Program = *mut c_void;
@@ -71,12 +72,7 @@ impl Rtc {
             return Ok(());
         }
         // SAFETY: it takes any number and gives a text that is never freed, or null.
-        let text = unsafe { (self.0.error_string)(status) };
-        let text = match text.is_null() {
-            true => format!("error {status}"),
-            // SAFETY: not null, and a text of the library.
-            false => unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned(),
-        };
+        let text = unsafe { text_of((self.0.error_string)(status), status) };
         Err(Failure::Refused(format!("{}{call}: {text}", self.0.prefix)))
     }
 

@@ -2,6 +2,21 @@
 //!
 //! Results are plain numbers: a library newer than any list of its errors may return one that an enumeration lacks.
 
+use std::ffi::{CStr, c_char};
+
+/// What a library says of a result; the number where it says nothing.
+///
+/// # Safety
+///
+/// `text` is null, or ends with a zero and is not freed meanwhile.
+pub unsafe fn text_of(text: *const c_char, status: u32) -> String {
+    match text.is_null() {
+        true => format!("error {status}"),
+        // SAFETY: as the caller says.
+        false => unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned(),
+    }
+}
+
 /// Declares a table: a structure of function pointers, and `load`, which finds them in a library. Both take `libloading` from the crate that uses it.
 #[macro_export]
 macro_rules! functions {

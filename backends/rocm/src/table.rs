@@ -1,9 +1,9 @@
 //! HIP's and hipRTC's functions, with the signatures that they have in ROCm 5, 6 and 7.
 #![allow(non_snake_case, reason = "names of C")]
 
-use hadal_native::{Failure, functions};
+use hadal_native::{Failure, functions, text_of};
 use libloading::Library;
-use std::ffi::{CStr, c_char, c_float, c_int, c_uint, c_void};
+use std::ffi::{c_char, c_float, c_int, c_uint, c_void};
 
 /// `hipError_t` and `hiprtcResult`.
 pub(crate) type Status = c_uint;
@@ -117,20 +117,17 @@ impl Hip {
             return Ok(());
         }
         // SAFETY: both take any number and give texts that are never freed, or null.
-        let (name, text) = unsafe { ((self.hipGetErrorName)(status), (self.hipGetErrorString)(status)) };
-        let reason = format!("{call}: {} ({})", text_of(name, status), text_of(text, status));
+        let (name, text) = unsafe {
+            (
+                text_of((self.hipGetErrorName)(status), status),
+                text_of((self.hipGetErrorString)(status), status),
+            )
+        };
+        let reason = format!("{call}: {name} ({text})");
         Err(match status {
             OUT_OF_MEMORY => Failure::OutOfMemory,
             status if LOST.contains(&status) => Failure::Lost(reason),
             _ => Failure::Refused(reason),
         })
-    }
-}
-
-fn text_of(text: *const c_char, status: Status) -> String {
-    match text.is_null() {
-        true => format!("error {status}"),
-        // SAFETY: not null, and a text of the library.
-        false => unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned(),
     }
 }

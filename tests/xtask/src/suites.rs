@@ -54,14 +54,18 @@ impl Suite {
     }
 }
 
+macro_rules! features {
+    () => {
+        "hadal-data/parquet,hadal-data/zstd,hadal-data/tokenizers,hadal-cli/dashboard"
+    };
+}
+
 /// Features beside the default ones that all tests are built with.
-pub(crate) const FEATURES: &str =
-    "hadal-data/parquet,hadal-data/zstd,hadal-data/tokenizers,hadal-cli/dashboard";
+pub(crate) const FEATURES: &str = features!();
 
 /// Those, and the one that compares our table of HIP's functions with the crate `hip-sys`: it takes HIP's headers to compile and its library to link, so it is for
 /// lints alone.
-pub(crate) const LINTED: &str =
-    "hadal-data/parquet,hadal-data/zstd,hadal-data/tokenizers,hadal-cli/dashboard,hadal-rocm/hip-sys";
+pub(crate) const LINTED: &str = concat!(features!(), ",hadal-rocm/hip-sys");
 
 /// Every suite.
 pub(crate) fn all() -> &'static [Suite] {

@@ -96,10 +96,10 @@ pub(crate) fn stage(compiler: &Compiler, module: &Path, folder: &Path) -> Result
     }
 }
 
-/// Compiles the kernel of `web/relaxed`, one file without a dependency, to `module`. It works in the memory of the package's module, so it gets a stack of
+/// Compiles the kernel of `web/relaxed`, one file without a dependency or a manifest, to `module`. It works in the memory of the package's module, so it gets a stack of
 /// 0 bytes: any use of one would trap at once.
 fn relaxed(module: &Path) -> Result<()> {
-    let source = workspace::root().join("web").join("relaxed").join("src").join("lib.rs");
+    let source = workspace::root().join("web").join("relaxed").join("lib.rs");
     let mut rustc = Command::new("rustc");
     rustc.args([
         "--edition",
