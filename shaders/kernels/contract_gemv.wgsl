@@ -83,9 +83,6 @@ fn main(
     let slice = local / ELEMENTS;
     let first = (group.x + group.y * groups.x) * ELEMENTS;
     let total = batches() * rows() * columns();
-    if first >= total {
-        return;
-    }
     // Elements behind the end repeat the last, so that every thread reaches the barriers.
     let index = min(first + element, total - 1u);
     let n = index % columns();

@@ -23,29 +23,22 @@ const fn survivor(
 
 const OWN_WORD: &str =
     "each thread zeroes the word that it alone writes first, so nobody else could be too early";
-const EARLY_EXIT: &str = "an early exit: loads are limited by `min`, and the store has a limit of its own";
-const ONE_TILE_HIGH: &str = "a strip is one tile wide on this axis, so its tile begins inside";
-const SAME_AGAIN: &str = "without an axis of batches the number of a surplus workgroup wraps, and it writes the same numbers again";
+const FROM_THE_START: &str = "without an axis of batches the number of what is behind the end wraps: it is computed from the start of the matrix again, and not stored";
 const ONE_ROW: &str =
     "the product has one row, on which addresses do not depend: rows behind it write the same numbers again";
 const ROW_IS_INSIDE: &str = "a strip is of one row, which lies inside";
-const ONE_ELEMENT: &str = "a workgroup has one element, and has returned where that is behind the end";
 const WHOLE_HEADS: &str =
     "the head is made of whole vectors: the fourth neighbour is inside wherever the first is";
 
 const SURVIVORS: &[Survivor] = &[
     survivor("softmax", "reduce/row_per_workgroup", "main: barrier behind zeroed memory", OWN_WORD),
     survivor("", "contract/gemv", "main: barrier behind zeroed memory", OWN_WORD),
-    survivor("", "contract/gemv", "main: first >= total", EARLY_EXIT),
-    survivor("", "contract/gemv_k", "main: min(first + element, total - 1u)", ONE_ELEMENT),
-    survivor("thin product", "contract/gemv_n", "main: min(first + element, total - 1u)", SAME_AGAIN),
-    survivor("", "contract/register_16x16_n", "main: m >= rows()", ONE_TILE_HIGH),
-    survivor("", "contract/register_8x8_n", "main: m >= rows()", ONE_TILE_HIGH),
-    survivor("", "contract/register_8x8_m", "main: n >= columns()", ONE_TILE_HIGH),
-    survivor("", "contract/register_16x16_n", "main: n >= columns()", EARLY_EXIT),
-    survivor("", "contract/register_8x8_n", "main: n >= columns()", EARLY_EXIT),
+    survivor("thin product", "contract/gemv", "main: min(first + element, total - 1u)", FROM_THE_START),
+    survivor("convolution", "contract/gemv_k", "main: min(first + element, total - 1u)", FROM_THE_START),
     survivor("", "contract/register_1x8", "load_a4: min(m, rows() - 1u)", ROW_IS_INSIDE),
     survivor("thin product", "contract/register_8x8", "main: min(TILE, rows() - m)", ONE_ROW),
+    survivor("attention", "attention/register", "edge_q4: d + 4u <= head_dim()", WHOLE_HEADS),
+    survivor("attention", "attention/register", "edge_k4: d + 4u <= head_dim()", WHOLE_HEADS),
     survivor("attention", "attention/register", "edge_v4: d + 4u <= value_dim()", WHOLE_HEADS),
     survivor(
         "",
