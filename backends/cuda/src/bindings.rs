@@ -1,12 +1,12 @@
 //! Proof, while compiling, that the table has the signatures and numbers of cudarc's bindings, which were made from CUDA's headers.
 
+use crate::device;
 use crate::table::{
     DevicePointer, Handle, OUT_OF_MEMORY, Ordinal, Status, driver_functions, nvrtc_functions,
 };
-use crate::{device, stream};
 use cudarc::driver::sys as driver;
 use cudarc::nvrtc::sys as nvrtc;
-use hadal_native::{any, signatures};
+use hadal_native::{DISABLE_TIMING, NON_BLOCKING, any, signatures};
 use std::ffi::{c_char, c_float, c_int, c_uchar, c_uint, c_void};
 use std::mem::size_of;
 
@@ -57,7 +57,7 @@ const _: () = {
     assert!(device::MAX_THREADS == Attribute::CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK as c_uint);
     assert!(device::MAX_SHARED == Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK as c_uint);
     assert!(device::POOLS == Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED as c_uint);
-    assert!(stream::NON_BLOCKING == driver::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as c_uint);
-    assert!(stream::DISABLE_TIMING == driver::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as c_uint);
+    assert!(NON_BLOCKING == driver::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as c_uint);
+    assert!(DISABLE_TIMING == driver::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as c_uint);
     assert!(OUT_OF_MEMORY == driver::CUresult::CUDA_ERROR_OUT_OF_MEMORY as Status);
 };

@@ -1,7 +1,7 @@
 //! Looking at devices, and opening one.
 
+use crate::context::Context;
 use crate::library::Libraries;
-use crate::stream::Stream;
 use crate::table::{Driver, Ordinal};
 use hadal_device::{DeviceInfo, DeviceKind};
 use hadal_native::{Device, Facts, Failure};
@@ -73,7 +73,7 @@ fn attribute(driver: &Driver, which: u32, device: Ordinal) -> Result<c_int, Fail
 }
 
 /// Opens the device `index`.
-pub(crate) fn open(libraries: Arc<Libraries>, index: usize) -> Result<Device<Stream>, Failure> {
+pub(crate) fn open(libraries: Arc<Libraries>, index: usize) -> Result<Device<Context>, Failure> {
     let driver = &libraries.driver;
     // SAFETY: it takes no pointers.
     driver.check("cuInit", unsafe { (driver.cuInit)(0) })?;
@@ -92,5 +92,5 @@ pub(crate) fn open(libraries: Arc<Libraries>, index: usize) -> Result<Device<Str
         compiler,
         info,
     };
-    Ok(Device::new(Stream::open(libraries, device, pools)?, facts))
+    Device::open(Context::retain(libraries, device, pools)?, facts)
 }

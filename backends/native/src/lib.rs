@@ -1,7 +1,7 @@
-//! What the CUDA and the ROCm backend share: everything but the calls of the driver.
+//! What the CUDA and the ROCm backend share: everything but the names of the driver's functions, and how devices are found.
 //!
 //! A [`Driver`] is an open device behind a vendor's library: memory, copies, modules, launches, and the run-time compiler. `hadal-cuda` and `hadal-rocm` implement
-//! [`Calls`], on which [`Device`] is one, and [`Platform`], which finds devices; all else is here, once, on top of [`hadal_launch`], which knows how a program becomes launches.
+//! [`Vendor`], on which [`Device`] is one, and [`Platform`], which finds devices; all else is here, once, on top of [`hadal_launch`], which knows how a program becomes launches.
 //!
 //! | file | job |
 //! |---|---|
@@ -23,10 +23,9 @@
 //! such a device is lost, as the driver itself says of its context. [`Settings::blocking`] (`HADAL_LAUNCH_BLOCKING=1`) waits after each launch, so that the error names the
 //! step that met it.
 //!
-//! `unsafe` stands in `calls`, `device`, `pinned` and `rtc` alone, where C is called; each place says why it holds.
+//! `unsafe` stands in `stream`, `device`, `pinned` and `rtc` alone, where C is called; each place says why it holds.
 
 mod backend;
-mod calls;
 mod capabilities;
 mod device;
 mod disk;
@@ -36,12 +35,13 @@ mod kernels;
 mod pinned;
 mod record;
 mod rtc;
+mod stream;
 mod table;
 mod transfer;
 
 pub use backend::{NativeBackend, NativeFactory, Settings};
-pub use calls::{Calls, Handle};
 pub use device::Device;
 pub use driver::{Driver, Facts, Failure, Kernel, LaunchArguments, Pinned, Platform, Timer};
 pub use rtc::{Rtc, RtcCalls};
+pub use stream::{DISABLE_TIMING, Function, Handle, Launch, MemoryCalls, NON_BLOCKING, StreamCalls, Vendor};
 pub use table::text_of;

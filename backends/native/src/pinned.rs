@@ -1,13 +1,13 @@
 //! Page-locked memory of the host.
 
-use crate::calls::{Calls, Handle};
 use crate::driver::{Failure, Pinned};
+use crate::stream::{Handle, Stream, Vendor};
 use std::sync::Arc;
 
 /// Given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct PinnedMemory<C: Calls> {
-    calls: Arc<C>,
+pub(crate) struct PinnedMemory<V: Vendor> {
+    stream: Arc<Stream<V>>,
     memory: *mut u8,
     bytes: usize,
     /// Recorded after each copy.
@@ -26,16 +26,16 @@ enum Copies {
 }
 
 // SAFETY: the memory is the host's and has one owner.
-unsafe impl<C: Calls> Send for PinnedMemory<C> {}
+unsafe impl<V: Vendor> Send for PinnedMemory<V> {}
 
-impl<C: Calls> PinnedMemory<C> {
+impl<V: Vendor> PinnedMemory<V> {
     /// `bytes` bytes, which are zero.
-    pub(crate) fn new(calls: Arc<C>, bytes: usize) -> Result<PinnedMemory<C>, Failure> {
-        let memory = calls.lock(bytes)?;
+    pub(crate) fn new(stream: Arc<Stream<V>>, bytes: usize) -> Result<PinnedMemory<V>, Failure> {
+        let memory = stream.lock(bytes)?;
         // SAFETY: so many bytes were just reserved.
         unsafe { memory.write_bytes(0, bytes) };
-        let mut pinned = PinnedMemory { calls, memory, bytes, event: Handle::NULL, copies: Copies::None };
-        pinned.event = pinned.calls.event(false)?;
+        let mut pinned = PinnedMemory { stream, memory, bytes, event: Handle::NULL, copies: Copies::None };
+        pinned.event = pinned.stream.event(false)?;
         Ok(pinned)
     }
 
@@ -43,8 +43,8 @@ impl<C: Calls> PinnedMemory<C> {
         match self.copies {
             Copies::None => {}
             // SAFETY: the event lives as long as `self`.
-            Copies::Marked => unsafe { self.calls.wait(self.event) }?,
-            Copies::Unmarked => self.calls.synchronize()?,
+            Copies::Marked => unsafe { self.stream.wait(self.event) }?,
+            Copies::Unmarked => self.stream.synchronize()?,
         }
         self.copies = Copies::None;
         Ok(())
@@ -52,7 +52,7 @@ impl<C: Calls> PinnedMemory<C> {
 
     fn mark(&mut self) -> Result<(), Failure> {
         // SAFETY: the event lives as long as `self`.
-        unsafe { self.calls.record(self.event) }?;
+        unsafe { self.stream.record(self.event) }?;
         self.copies = Copies::Marked;
         Ok(())
     }
@@ -68,7 +68,7 @@ impl<C: Calls> PinnedMemory<C> {
     }
 }
 
-impl<C: Calls> Pinned for PinnedMemory<C> {
+impl<V: Vendor> Pinned for PinnedMemory<V> {
     fn bytes(&mut self) -> Result<&mut [u8], Failure> {
         self.wait()?;
         // SAFETY: so many initialised bytes, which no copy uses and which only `self` owns.
@@ -80,7 +80,7 @@ impl<C: Calls> Pinned for PinnedMemory<C> {
         self.wait()?;
         self.copies = Copies::Unmarked;
         // SAFETY: so many bytes are there, and `bytes` waits for the copy.
-        unsafe { self.calls.upload(self.memory, to, bytes) }?;
+        unsafe { self.stream.upload(self.memory, to, bytes) }?;
         self.mark()
     }
 
@@ -88,20 +88,20 @@ impl<C: Calls> Pinned for PinnedMemory<C> {
         self.check(at, bytes)?;
         self.copies = Copies::Unmarked;
         // SAFETY: so many bytes are there, and `bytes` waits for the copy.
-        unsafe { self.calls.download(from, self.memory.add(at), bytes) }?;
+        unsafe { self.stream.download(from, self.memory.add(at), bytes) }?;
         self.mark()
     }
 }
 
-impl<C: Calls> Drop for PinnedMemory<C> {
+impl<V: Vendor> Drop for PinnedMemory<V> {
     fn drop(&mut self) {
         // A copy that could not be waited for is not under way: the device is lost.
         let _ = self.wait();
         if !self.event.is_null() {
             // SAFETY: made by `new`, and destroyed once.
-            let _ = unsafe { self.calls.destroy_event(self.event) };
+            let _ = unsafe { self.stream.destroy_event(self.event) };
         }
         // SAFETY: made by `new`, and given back once.
-        let _ = unsafe { self.calls.unlock(self.memory) };
+        let _ = unsafe { self.stream.unlock(self.memory) };
     }
 }

@@ -4,10 +4,10 @@
 //! among the bindings.
 
 use crate::table::{DevicePointer, Handle, LOST, OUT_OF_MEMORY, Status, hip_functions};
-use crate::{device, stream, table};
-use hadal_native::{any, signatures};
+use crate::{device, table};
+use hadal_native::{DISABLE_TIMING, NON_BLOCKING, any, signatures};
 use hip_sys::hiprt as theirs;
-use std::ffi::{c_char, c_float, c_int, c_uint, c_void};
+use std::ffi::{c_char, c_float, c_int, c_uchar, c_uint, c_void};
 use std::mem::{offset_of, size_of};
 
 signatures!();
@@ -24,6 +24,10 @@ impl PassesFor<c_void> for theirs::ihipEvent_t {}
 impl PassesFor<c_void> for theirs::ihipModule_t {}
 impl PassesFor<c_void> for theirs::ihipModuleSymbol_t {}
 impl PassesFor<c_void> for theirs::hipDeviceProp_t {}
+
+// An address of the device: as wide as a number of 64 bits wherever HIP runs.
+impl PassesFor<DevicePointer> for *mut c_void {}
+const _: () = assert!(size_of::<*mut c_void>() == size_of::<DevicePointer>());
 
 // `hipMemcpyHtoDAsync` reads through a pointer that may write in HIP 5.
 impl<T: PassesFor<U>, U> PassesFor<*const U> for *mut T {}
@@ -53,8 +57,8 @@ const _: () = {
         device::MAX_SHARED_MEMORY_PER_BLOCK == Attribute::hipDeviceAttributeMaxSharedMemoryPerBlock as u32
     );
     assert!(device::WARP_SIZE == Attribute::hipDeviceAttributeWarpSize as u32);
-    assert!(stream::NON_BLOCKING == theirs::hipStreamNonBlocking);
-    assert!(stream::DISABLE_TIMING == theirs::hipEventDisableTiming);
+    assert!(NON_BLOCKING == theirs::hipStreamNonBlocking);
+    assert!(DISABLE_TIMING == theirs::hipEventDisableTiming);
 };
 
 const _: () = {

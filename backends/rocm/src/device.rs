@@ -3,7 +3,7 @@
 use crate::child::Child;
 use crate::compiler;
 use crate::library::Libraries;
-use crate::stream::Stream;
+use crate::opened::Opened;
 use crate::table::{AnyProperties, Hip};
 use hadal_device::{DeviceInfo, DeviceKind};
 use hadal_native::{Device, Facts, Failure};
@@ -85,7 +85,7 @@ fn architecture(libraries: &Libraries, device: c_int) -> Result<String, Failure>
 }
 
 /// Opens the device `index`.
-pub(crate) fn open(libraries: Arc<Libraries>, index: usize) -> Result<Device<Stream>, Failure> {
+pub(crate) fn open(libraries: Arc<Libraries>, index: usize) -> Result<Device<Opened>, Failure> {
     let hip = &libraries.hip;
     // SAFETY: it takes no pointers.
     hip.check("hipInit", unsafe { (hip.hipInit)(0) })?;
@@ -111,5 +111,5 @@ pub(crate) fn open(libraries: Arc<Libraries>, index: usize) -> Result<Device<Str
         compiler: format!("hipRTC {major}.{minor}"),
         info,
     };
-    Ok(Device::new(Stream::open(libraries, device, child)?, facts))
+    Device::open(Opened::new(libraries, device, child), facts)
 }

@@ -2,11 +2,11 @@
 //!
 //! Nothing of ROCm is needed to build. At run time it takes HIP's runtime (`libamdhip64`) and hipRTC, its compiler (`libhiprtc`, or the runtime itself in older releases),
 //! of ROCm 5, 6 or 7; where one is missing, [`RocmFactory`] says which one and how to get it. How programs become launches is told in
-//! [`hadal_native`]; this crate is the calls of the runtime, behind [`hadal_native::Driver`].
+//! [`hadal_native`]; this crate is the runtime, behind [`hadal_native::Driver`].
 //!
 //! - `table` is HIP's and hipRTC's functions, looked up by name in `library`; with the feature `hip-sys`, `bindings` proves the signatures of HIP's.
-//! - `device` looks at devices and opens one, whose kernels are for wavefronts of 32 or 64 lanes, as it says; `stream` is the calls on it. What is kept, waited for and given
-//!   back there is [`hadal_native::Device`]'s business.
+//! - `device` looks at devices and opens one, whose kernels are for wavefronts of 32 or 64 lanes, as it says; `opened` names the functions that
+//!   [`hadal_native::Device`] calls there.
 //! - `compiler` is hipRTC. Releases before an architecture's first one end the process when they are asked to compile for it, so they are asked in a process of its
 //!   own, `child`, for which a program has to be ready: without one the architecture is refused by name.
 //!
@@ -18,7 +18,7 @@ mod child;
 mod compiler;
 mod device;
 mod library;
-mod stream;
+mod opened;
 mod table;
 
 pub use child::hiprtc_child;

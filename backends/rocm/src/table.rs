@@ -3,14 +3,14 @@
 
 use hadal_native::{Failure, functions, text_of};
 use libloading::Library;
-use std::ffi::{c_char, c_float, c_int, c_uint, c_void};
+use std::ffi::{c_char, c_float, c_int, c_uchar, c_uint, c_void};
 
 /// `hipError_t` and `hiprtcResult`.
 pub(crate) type Status = c_uint;
 /// `hipStream_t`, `hipModule_t`, `hipFunction_t`, `hipEvent_t`, `hiprtcProgram`.
 pub(crate) type Handle = *mut c_void;
-/// `hipDeviceptr_t`.
-pub(crate) type DevicePointer = *mut c_void;
+/// `hipDeviceptr_t`, a pointer that no host follows: here the number that it is.
+pub(crate) type DevicePointer = u64;
 
 /// Hands the functions of HIP's runtime to a macro; `bindings` proves them.
 macro_rules! hip_functions {
@@ -42,7 +42,7 @@ macro_rules! hip_functions {
                 hipMemcpyHtoDAsync(DevicePointer, *const c_void, usize, Handle) -> Status;
                 hipMemcpyDtoHAsync(*mut c_void, DevicePointer, usize, Handle) -> Status;
                 hipMemcpyDtoDAsync(DevicePointer, DevicePointer, usize, Handle) -> Status;
-                hipMemsetAsync(DevicePointer, c_int, usize, Handle) -> Status;
+                hipMemsetD8Async(DevicePointer, c_uchar, usize, Handle) -> Status;
                 hipModuleLoadData(*mut Handle, *const c_void) -> Status;
                 hipModuleUnload(Handle) -> Status;
                 hipModuleGetFunction(*mut Handle, Handle, *const c_char) -> Status;

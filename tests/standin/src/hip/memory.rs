@@ -55,6 +55,7 @@ forward! {
     hipMemcpyDtoDAsync(to: DevicePointer, from: DevicePointer, bytes: usize, stream: Handle) = cuMemcpyDtoDAsync_v2(to, from, bytes, stream);
     hipMemset(to: DevicePointer, value: c_int, bytes: usize) = cuMemsetD8_v2(to, value as u8, bytes);
     hipMemsetAsync(to: DevicePointer, value: c_int, bytes: usize, stream: Handle) = cuMemsetD8Async(to, value as u8, bytes, stream);
+    hipMemsetD8Async(to: DevicePointer, value: u8, count: usize, stream: Handle) = cuMemsetD8Async(to, value, count, stream);
     hipMemsetD8(to: DevicePointer, value: u8, count: usize) = cuMemsetD8_v2(to, value, count);
     hipMemsetD32(to: DevicePointer, value: c_int, count: usize) = cuMemsetD32_v2(to, value as u32, count);
     hipMemsetD32Async(to: DevicePointer, value: c_int, count: usize, stream: Handle) = cuMemsetD32Async(to, value as u32, count, stream);
