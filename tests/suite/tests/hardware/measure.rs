@@ -1,6 +1,6 @@
 //! How fast memory, arithmetic, matrix products and MiniLM are.
 
-use crate::report::Report;
+use crate::report::{Report, significant};
 use crate::vendor::Vendor;
 use hadal::nn::{Bert, BertConfig, Scope, Weights as Files};
 use hadal::{Device, Tensor};
@@ -147,7 +147,8 @@ pub(crate) fn product(
     let intensity = operations / (3 * size * size * dtype.size()) as f64;
     let roofline = roof.arithmetic.min(intensity * roof.bandwidth / 1e3);
     if roofline > 0.0 {
-        let share = format!("{name}, of the roofline of {roofline:.3} TFLOP/s without matrix units");
+        let share =
+            format!("{name}, of the roofline of {} TFLOP/s without matrix units", significant(roofline));
         report.number(&share, 100.0 * rate / roofline, "%");
     }
     let Some(vendor) = vendor else { return };

@@ -30,6 +30,11 @@ impl Report {
             info.driver,
             info.features.join(" ")
         );
+        if info.name.contains("stand-in") {
+            self.text.push_str(
+                "This device is an interpreter on the CPU: results count here, times say nothing about a GPU.\n\n",
+            );
+        }
     }
 
     /// A suite's result, with its first failures.
@@ -45,7 +50,7 @@ impl Report {
 
     /// A number with its unit.
     pub(crate) fn number(&mut self, name: &str, value: f64, unit: &str) {
-        let _ = writeln!(self.text, "- {name}: {value:.3} {unit}");
+        let _ = writeln!(self.text, "- {name}: {} {unit}", significant(value));
     }
 
     /// Something that must hold.
@@ -69,4 +74,10 @@ impl Report {
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
+}
+
+/// A positive number with three digits that count at least.
+pub(crate) fn significant(value: f64) -> String {
+    let magnitude = value.abs().max(1e-12).log10().floor() as i32;
+    format!("{value:.*}", usize::try_from(2 - magnitude).unwrap_or(0))
 }
