@@ -1,5 +1,5 @@
 // `cargo xtask web compare`: the package beside onnxruntime-web, in one session of one browser, as a table of Markdown on standard output.
-// A page measures one engine and is closed; each figure is the median of some runs after the first.
+// A page measures one engine and is closed, the engines take turns, and each figure is the median of the rounds; in a round it is the median of some runs after the first.
 
 import { join } from "node:path";
 import { brotliCompressSync } from "node:zlib";
@@ -7,6 +7,16 @@ import { readFile, readdir } from "node:fs/promises";
 import { Harness } from "./harness.mjs";
 
 const RUNS = Number(process.env.HADAL_RUNS ?? 7);
+const ROUNDS = Number(process.env.HADAL_ROUNDS ?? 3);
+/** Each: what it is called, the backend, and most threads of it. */
+const PLACES = [
+  ["WebAssembly, 1 thread", "cpu", 1],
+  ["WebAssembly, 2 threads", "cpu", 2],
+  ["WebGPU on SwiftShader", "wgpu", 1],
+];
+const ENGINES = ["hadal", "onnxruntime-web"];
+/** Those whose names begin so, where not all are wanted. */
+const CHOSEN = process.env.HADAL_PLACE ?? "";
 const SIZE = 512;
 const MODEL = "/models/minilm-int8/model.onnx";
 
@@ -15,9 +25,10 @@ const ort = harness.setting("HADAL_ORT");
 harness.server.mount("/ort/", join(ort, "dist"));
 harness.server.put("/made/matmul.onnx", matmul(SIZE));
 
+const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
 /** In the page: times of a model in one engine. */
-async function measure([engine, backend, url, size, runs, memory]) {
-  const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+async function measure([engine, backend, threads, url, size, runs, memory]) {
   const value = (name, length) => {
     if (name === "a" || name === "b") return Float32Array.from({ length }, (_, i) => Math.sin(i));
     return BigInt64Array.from({ length }, (_, i) => (name === "input_ids" ? BigInt(1000 + ((i * 7919) % 20000)) : name === "attention_mask" ? 1n : 0n));
@@ -36,13 +47,13 @@ async function measure([engine, backend, url, size, runs, memory]) {
   let run;
   if (engine === "hadal") {
     const { Model, Tensor } = globalThis.hadal;
-    const model = await Model.load(url, { backend });
+    const model = await Model.load(url, { backend, threads });
     const inputs = Object.fromEntries(model.inputs.map(({ name }) => [name, new Tensor(data(name), shape(name))]));
     run = async () => (await model.run(inputs)).milliseconds;
   } else {
     const ort = await import(backend === "wgpu" ? "/ort/ort.webgpu.min.mjs" : "/ort/ort.wasm.min.mjs");
     ort.env.wasm.wasmPaths = new URL("/ort/", location.href).href;
-    ort.env.wasm.numThreads = 1;
+    ort.env.wasm.numThreads = threads;
     const session = await ort.InferenceSession.create(url, { executionProviders: [backend === "wgpu" ? "webgpu" : "wasm"] });
     const feeds = Object.fromEntries(session.inputNames.map((name) => [name, new ort.Tensor(name === "a" || name === "b" ? "float32" : "int64", data(name), shape(name))]));
     run = async () => {
@@ -59,43 +70,50 @@ async function measure([engine, backend, url, size, runs, memory]) {
   const first = await run();
   const times = [];
   for (let i = 0; i < runs; i += 1) times.push(await run());
-  return { load, first, median: median(times) };
+  return { load, first, times };
 }
 
 const rows = [];
 for (const [what, url] of [[`matmul ${SIZE}³, f32`, "/made/matmul.onnx"], ["MiniLM, 1 × 128 tokens", MODEL]]) {
-  for (const backend of ["cpu", "wgpu"]) {
-    const found = {};
-    for (const engine of ["hadal", "onnxruntime-web"]) {
-      for (const memory of [false, true]) {
-        const page = await harness.page("compare", { isolated: true });
-        try {
-          // A software GPU takes seconds for what a processor does at once.
-          const runs = backend === "wgpu" && url === MODEL ? 2 : RUNS;
-          found[engine] = { ...found[engine], ...(await page.evaluate(measure, [engine, backend, url, SIZE, runs, memory])) };
-        } catch (error) {
-          console.error(`${engine} on ${backend}: ${error.message}`);
+  for (const [place, backend, threads] of PLACES.filter(([place]) => place.startsWith(CHOSEN))) {
+    // A software GPU takes seconds for what a processor does at once.
+    const slow = backend === "wgpu" && url === MODEL;
+    const found = { hadal: {}, "onnxruntime-web": {} };
+    for (let round = 0; round < (slow ? 1 : ROUNDS); round += 1) {
+      for (const engine of ENGINES) {
+        for (const memory of round === 0 ? [false, true] : [false]) {
+          const page = await harness.page("compare", { isolated: true });
+          try {
+            const figures = await page.evaluate(measure, [engine, backend, threads, url, SIZE, slow ? 2 : RUNS, memory]);
+            if (figures.times !== undefined) figures.time = median(figures.times);
+            for (const [key, value] of Object.entries(figures)) (found[engine][key] ??= []).push(value);
+          } catch (error) {
+            console.error(`${engine} on ${place}: ${error.message}`);
+          }
+          await page.close();
         }
-        await page.close();
       }
     }
-    const ms = (key) => ["hadal", "onnxruntime-web"].map((engine) => (found[engine]?.[key] === undefined ? "–" : found[engine][key].toFixed(found[engine][key] < 100 ? 1 : 0)));
-    rows.push([what, backend === "cpu" ? "WebAssembly, 1 thread" : "WebGPU on SwiftShader", ...ms("median"), ...ms("first"), ...ms("load"), ...["hadal", "onnxruntime-web"].map((engine) => ((found[engine]?.peak ?? NaN) / 1e6).toFixed(0))]);
+    const middle = (engine, key) => median(found[engine][key] ?? [NaN]);
+    const ms = (key) => ENGINES.map((engine) => middle(engine, key)).map((value) => value.toFixed(value < 100 ? 1 : 0));
+    const ratio = (middle("hadal", "time") / middle("onnxruntime-web", "time")).toFixed(2);
+    rows.push([what, place, ...ms("time"), ratio, ...ms("first"), ...ms("load"), ...ENGINES.map((engine) => (middle(engine, "peak") / 1e6).toFixed(0))]);
   }
 }
-console.log(`\n${RUNS} runs, Chromium, ${new Date().toISOString().slice(0, 10)}. SwiftShader is a CPU that emulates a GPU: its times rank kernels on it and nothing else.\n`);
-console.log("| | on | Hadal, ms | onnxruntime-web, ms | first run | first run of onnxruntime-web | load | load of onnxruntime-web | heaps while loading, MB | of onnxruntime-web |");
-console.log("|---|---|---|---|---|---|---|---|---|---|");
+console.log(`\n${ROUNDS} rounds of ${RUNS} runs, Chromium, ${new Date().toISOString().slice(0, 10)}. SwiftShader is a CPU that emulates a GPU: its times rank kernels on it and nothing else.\n`);
+console.log("| | on | Hadal, ms | onnxruntime-web, ms | Hadal's share of it | first run | first run of onnxruntime-web | load | load of onnxruntime-web | heaps while loading, MB | of onnxruntime-web |");
+console.log("|---|---|---|---|---|---|---|---|---|---|---|");
 for (const row of rows) console.log(`| ${row.join(" | ")} |`);
 const bytes = async (folder, keep) => {
   let sum = 0;
   for (const name of await readdir(folder, { recursive: true })) if (keep(name)) sum += brotliCompressSync(await readFile(join(folder, name))).length;
   return (sum / 1e6).toFixed(2);
 };
-const own = await bytes(join(harness.setting("HADAL_PACKAGE"), "dist"), (name) => /\.(js|wasm)$/.test(name));
+const others = (isolated) => (isolated ? /hadal_(web_bg|relaxed)\.wasm$/ : /hadal_(threads_bg|relaxed_shared)\.wasm$|helper\.js$/);
+const own = (isolated) => bytes(join(harness.setting("HADAL_PACKAGE"), "dist"), (name) => /\.(js|wasm)$/.test(name) && !others(isolated).test(name));
 const wasm = await bytes(join(ort, "dist"), (name) => /^ort\.wasm\.min\.mjs$|^ort-wasm-simd-threaded\.(mjs|wasm)$/.test(name));
 const webgpu = await bytes(join(ort, "dist"), (name) => /^ort\.webgpu\.min\.mjs$|^ort-wasm-simd-threaded\.(jsep|asyncify)\.(mjs|wasm)$/.test(name));
-console.log(`\nWhat a page fetches, brotli: Hadal ${own} MB for both backends; onnxruntime-web ${wasm} MB for WebAssembly, at most ${webgpu} MB for WebGPU.`);
+console.log(`\nWhat a page fetches, brotli: Hadal ${await own(false)} MB for both backends, with threads ${await own(true)} MB; onnxruntime-web ${wasm} MB for WebAssembly, at most ${webgpu} MB for WebGPU.`);
 await harness.close();
 process.exit(0);
 

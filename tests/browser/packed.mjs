@@ -22,9 +22,9 @@ const input = new Tensor(new Int32Array(extents.reduce((a, b) => a * b, 1)), ext
 const result = await model.run({ [name]: input });
 const sum = result.get().toArray().reduce((a, b) => a + b, 0);
 const error = await model.run({}).catch((error) => error);
-export const answer = JSON.stringify({ backend: result.backend, sum: sum.toFixed(3), error: error instanceof HadalError && error.code, devices: (await devices()).length });
+export const answer = JSON.stringify({ backend: result.backend, sum: sum.toFixed(3), error: error instanceof HadalError && error.code, threads: (await devices()).find(({ backend }) => backend === "cpu").threads.count });
 `;
-const EXPECTED = { backend: "cpu", sum: "1.000", error: "input", devices: 2 };
+const EXPECTED = { backend: "cpu", sum: "1.000", error: "input", threads: 1 };
 
 /** A project with the tarball and other packages installed. */
 async function project(harness, name, packages, files, use) {
@@ -47,12 +47,15 @@ async function project(harness, name, packages, files, use) {
 const show = `import { answer } from "./program.js";\ndocument.body.dataset.answer = answer;\n`;
 const html = (script, head = "") => `<!doctype html><title>a project</title>${head}<body><script type="module" src="${script}"></script>`;
 
-/** What a built project says in the browser. */
+/** What a built project says in the browser, in a page that may have threads and in one that may not. */
 async function visit({ harness, open, server }, name, folder) {
   server.mount(`/${name}/`, folder);
-  const page = await open({ path: `/${name}/index.html`, bare: true });
-  await page.waitForFunction(() => document.body.dataset.answer !== undefined, undefined, { timeout: 60_000 });
-  assert.deepEqual(JSON.parse(await page.evaluate(() => document.body.dataset.answer)), EXPECTED);
+  for (const isolated of [false, true]) {
+    const page = await open({ path: `/${name}/index.html`, bare: true, isolated });
+    await page.waitForFunction(() => document.body.dataset.answer !== undefined, undefined, { timeout: 60_000 });
+    const [answer, processors] = await page.evaluate(() => [document.body.dataset.answer, navigator.hardwareConcurrency]);
+    assert.deepEqual(JSON.parse(answer), { ...EXPECTED, threads: isolated ? Math.min(processors, 8) : 1 });
+  }
 }
 
 export const in_a_page_without_a_bundler = (test) => {

@@ -8,9 +8,10 @@ import * as loading from "./loading.mjs";
 import * as minilm from "./minilm.mjs";
 import * as packed from "./packed.mjs";
 import * as streaming from "./streaming.mjs";
+import * as threads from "./threads.mjs";
 import * as training from "./training.mjs";
 
-const files = { cases, demos, interface: interface_, loading, minilm, packed, streaming, training };
+const files = { cases, demos, interface: interface_, loading, minilm, packed, streaming, threads, training };
 const chosen = process.argv.slice(2);
 const harness = await Harness.start();
 for (const [file, tests] of Object.entries(files)) {

@@ -53,6 +53,11 @@ export class Server {
     this.#memory.set(path, bytes instanceof Generated ? bytes : Buffer.from(bytes));
   }
 
+  /** No longer serves them. */
+  remove(path) {
+    this.#memory.delete(path);
+  }
+
   /** Serves a folder under the beginning of a path. */
   mount(start, folder) {
     this.#folders[start] = folder;

@@ -67,7 +67,8 @@ async function hadal(backend) {
 async function onnxruntime() {
   const ort = await import(ORT);
   ort.env.wasm.wasmPaths = new URL("ort/", location.href).href;
-  ort.env.wasm.numThreads = 1;
+  // As many as Hadal has.
+  ort.env.wasm.numThreads = (await devices()).find((info) => info.backend === "cpu").threads.count;
   const begin = performance.now();
   const session = await ort.InferenceSession.create(MODEL, { executionProviders: ["wasm"] });
   const load = performance.now() - begin;

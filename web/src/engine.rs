@@ -8,6 +8,7 @@ use crate::session::Session;
 use hadal::backend::{Backend, Which};
 use hadal::formats::Loaded;
 use hadal::{Device, Model, PreparedModel, nn};
+use hadal_cpu::CpuBackend;
 use hadal_wgpu::{Features, Options, WgpuBackend};
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;
@@ -23,12 +24,17 @@ pub struct Engine {
 #[wasm_bindgen]
 impl Engine {
     /// Opens `auto`, `cpu` or `wgpu`. `limited` takes WebGPU's default limits and no optional features; `binding` lowers how many bytes one
-    /// binding may cover, where it is not 0.
+    /// binding may cover, and `threads` how many threads the cpu computes with, where they are not 0.
     ///
     /// Errors: `device`.
-    pub async fn open(backend: String, limited: bool, binding: f64) -> Result<Engine, JsValue> {
+    pub async fn open(
+        backend: String,
+        limited: bool,
+        binding: f64,
+        threads: usize,
+    ) -> Result<Engine, JsValue> {
         profile::give_clock();
-        let device = match backend.as_str() {
+        let mut device = match backend.as_str() {
             "wgpu" => return Engine::gpu(limited, binding).await,
             "cpu" | "auto" => Device::open_async(&backend).await.map_err(thrown)?,
             other => {
@@ -40,6 +46,9 @@ impl Engine {
         if device.info().is_some_and(|info| info.backend == "wgpu") {
             drop(device);
             return Engine::gpu(limited, binding).await;
+        }
+        if threads > 0 {
+            device = Device::from_backend(Arc::new(CpuBackend::with_threads(threads)));
         }
         Ok(Engine { device, gpu: None })
     }

@@ -9,6 +9,7 @@
 //! - [`Session`](session::Session) is a prepared model; it runs on tensors that come as a JSON header and one array of bytes each, and answers in
 //!   the same form, so that bytes can be transferred between threads.
 //! - [`use_relaxed`](relaxed::use_relaxed) takes a kernel of matrix products from a module beside this one.
+//! - `team`, where the module was compiled for shared memory, takes in threads.
 //! - [`devices`](devices::devices) says what there is and why something is not.
 //!
 //! Every refusal is a JavaScript `Error` with a `code` ([`error`]), which the other half turns into a `HadalError`.
@@ -34,5 +35,7 @@ mod profile;
 pub mod relaxed;
 #[cfg(target_arch = "wasm32")]
 pub mod session;
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+pub mod team;
 #[cfg(target_arch = "wasm32")]
 pub mod trainer;

@@ -4,7 +4,7 @@ use crate::backend::Shared;
 use crate::bind::{Kept, bind, validate};
 use crate::eval::Operands;
 use crate::kernel::Run;
-use crate::parallel::Workers;
+use crate::parallel::{self, Workers};
 use crate::plan::{Place, Plan};
 use crate::storage::{CpuStorage, copy_bytes};
 use hadal_device::{
@@ -330,6 +330,13 @@ impl CpuExecutable {
             }
         }
         self.counters.dispatches.fetch_add(1, Ordering::Relaxed);
+        if parallel::failed() {
+            return Err(DeviceError::Kernel {
+                device: "cpu:0".into(),
+                op: step.label.clone(),
+                reason: "a thread that computed it failed\n  hint: run it again, which is done without that thread".into(),
+            });
+        }
         if run.fault.into_inner() {
             return Err(DeviceError::IndexOutOfRange { op: step.label.clone() });
         }

@@ -24,7 +24,7 @@
 //! # Threads
 //!
 //! A run moves to the pool if some step is worth it, and each step cuts itself into tasks ([`parallel`]), one level deep. Small
-//! steps and small programs stay on their thread. In a browser everything does.
+//! steps and small programs stay on their thread. In a browser everything does, unless the page may have threads and started some ([`team`]).
 //!
 //! # Memory
 //!
@@ -49,7 +49,11 @@ mod plan;
 mod report;
 mod simd;
 mod storage;
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+mod team;
 
 pub use backend::{CpuBackend, CpuFactory};
 #[cfg(target_arch = "wasm32")]
 pub use kernel::{Product, ProductKernel, set_product_kernel};
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+pub use parallel::{help, join, leave};

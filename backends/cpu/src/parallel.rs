@@ -1,10 +1,16 @@
 //! Work for several threads: one level deep, never nested.
 //!
 //! A step asks for [`Workers::run`] with a number of tasks. Each worker makes its own state (a frame, scratch) once and takes tasks from a
-//! counter until none are left, so uneven tasks balance. Where there are no threads (a browser), or the work is small, tasks
+//! counter until none are left, so uneven tasks balance. Where there are no threads, or the work is small, tasks
 //! run in order on the caller.
+//!
+//! Natively threads are rayon's. In a browser a module that was compiled for shared memory has the threads that the page started for it
+//! ([`Team`](crate::team::Team)); any other has none.
 
 use hadal_device::MaybeSend;
+
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+pub use page::{help, join, leave};
 
 /// How many threads a step may use.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +45,7 @@ impl Workers {
         work: impl Fn(&mut S, usize) + Sync,
     ) {
         let threads = self.threads.min(tasks);
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(any(not(target_arch = "wasm32"), target_feature = "atomics"))]
         if threads > 1 {
             let next = std::sync::atomic::AtomicUsize::new(0);
             let worker = || {
@@ -52,6 +58,9 @@ impl Workers {
                     work(&mut state, task);
                 }
             };
+            #[cfg(target_arch = "wasm32")]
+            page::TEAM.run(threads, &worker);
+            #[cfg(not(target_arch = "wasm32"))]
             rayon::scope(|scope| {
                 for _ in 1..threads {
                     scope.spawn(|_| worker());
@@ -76,6 +85,9 @@ pub(crate) struct Pool {
     /// Set where one thread was asked for, or no pool could be made.
     #[cfg(not(target_arch = "wasm32"))]
     single: bool,
+    /// Most threads of the team, which all backends share; 0: all.
+    #[cfg(target_arch = "wasm32")]
+    most: usize,
 }
 
 impl Pool {
@@ -90,21 +102,23 @@ impl Pool {
         Pool { single: pool.is_err(), own: pool.ok().map(std::sync::Arc::new) }
     }
 
-    /// There is one thread.
+    /// At most that many threads of the team.
     #[cfg(target_arch = "wasm32")]
-    pub(crate) fn with_threads(_: usize) -> Pool {
-        Pool::default()
+    pub(crate) fn with_threads(threads: usize) -> Pool {
+        Pool { most: threads.max(1) }
     }
 
     /// Workers on this pool; they must be used within [`Pool::install`].
     pub(crate) fn workers(&self) -> Workers {
         #[cfg(not(target_arch = "wasm32"))]
-        if !self.single {
-            return Workers::new(
-                self.own.as_ref().map_or_else(rayon::current_num_threads, |p| p.current_num_threads()),
-            );
-        }
-        Workers::new(1)
+        let threads = match &self.own {
+            _ if self.single => 1,
+            Some(pool) => pool.current_num_threads(),
+            None => rayon::current_num_threads(),
+        };
+        #[cfg(target_arch = "wasm32")]
+        let threads = if self.most == 0 { page::threads() } else { page::threads().min(self.most) };
+        Workers::new(threads)
     }
 
     /// Runs `work` on a thread of the pool.
@@ -117,5 +131,53 @@ impl Pool {
             };
         }
         work()
+    }
+}
+
+/// Whether a thread failed since the last call, so that what was computed meanwhile is not complete. Natively a panic goes on in the caller.
+pub(crate) fn failed() -> bool {
+    #[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+    {
+        page::TEAM.failed()
+    }
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "atomics")))]
+    {
+        false
+    }
+}
+
+/// The threads of a page.
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+mod page {
+    use crate::team::Team;
+
+    pub(super) static TEAM: Team = Team::new();
+
+    /// How many threads there are.
+    pub(super) fn threads() -> usize {
+        TEAM.threads()
+    }
+
+    /// This thread is about to [`help`].
+    pub fn join() {
+        TEAM.join();
+    }
+
+    /// Computes what other threads begin, for ever. The thread must be one that may wait, as a worker is and a page is not.
+    pub fn help() -> ! {
+        TEAM.help()
+    }
+
+    /// A thread failed in [`help`]: what it worked on fails, too.
+    pub fn leave() {
+        TEAM.leave();
+    }
+}
+
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
+mod page {
+    /// One: threads need memory that they share.
+    pub(super) fn threads() -> usize {
+        1
     }
 }

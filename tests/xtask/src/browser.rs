@@ -6,7 +6,7 @@
 
 use crate::process::cargo;
 use crate::tools::{self, succeed};
-use crate::wasm::{self, Compiler};
+use crate::wasm;
 use crate::{data, models, web, workspace};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -36,9 +36,11 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
         bail!("rustc lacks the target {}", wasm::TARGET);
     }
     succeed(&mut cargo(wasm::BUILD))?;
-    let module = workspace::target().join(wasm::TARGET).join("debug").join("hadal_browser.wasm");
+    let compiler = wasm::compiler(true)?;
+    succeed(&mut compiler.build(&["-p", "hadal-browser"]))?;
+    let module = |folder: PathBuf| folder.join(wasm::TARGET).join("debug").join("hadal_browser.wasm");
     let package = workspace::target().join("browser").join("hadal");
-    web::stage(&Compiler::Own, &module, &package)?;
+    web::stage([&module(workspace::target()), &module(compiler.folder())], &package)?;
     let hadal = workspace::target().join("debug").join(format!("hadal{}", std::env::consts::EXE_SUFFIX));
     if !hadal.is_file() {
         succeed(&mut cargo(&["build", "-p", "hadal-cli"]))?;

@@ -4,14 +4,14 @@
 //! [`stage`] puts a package together around a compiled module; the browser tests use it with a module of their own that has more functions.
 
 use crate::tools::{self, succeed};
-use crate::wasm::{self, Compiler};
+use crate::wasm;
 use crate::workspace;
 use anyhow::{Context, Result, bail};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What the module is called in the package.
-const NAME: &str = "hadal_web";
+/// What the module is called in the package, and its twin that several threads may run.
+const NAMES: [&str; 2] = ["hadal_web", "hadal_threads"];
 
 /// Sets the package beside onnxruntime-web in a browser and prints a table. Errors: no package yet, a tool that is missing.
 pub(crate) fn compare() -> Result<ExitCode> {
@@ -32,12 +32,16 @@ pub(crate) fn compare() -> Result<ExitCode> {
 /// Builds the package. Errors: a tool that is missing, a build that fails.
 pub(crate) fn run() -> Result<ExitCode> {
     tools::ensure_node()?;
-    let compiler = wasm::compiler()?;
-    succeed(&mut compiler.build(&["-p", "hadal-web", "--profile", "web"]))?;
-    let module = compiler.folder().join(wasm::TARGET).join("web").join("hadal_web.wasm");
+    let module = |shared| -> Result<PathBuf> {
+        let compiler = wasm::compiler(shared)?;
+        succeed(&mut compiler.build(&["-p", "hadal-web", "--profile", "web"]))?;
+        Ok(compiler.folder().join(wasm::TARGET).join("web").join("hadal_web.wasm"))
+    };
     let folder = workspace::target().join("web").join("hadal");
-    stage(&compiler, &module, &folder)?;
-    optimise(&folder.join("dist").join("wasm").join(format!("{NAME}_bg.wasm")))?;
+    stage([&module(false)?, &module(true)?], &folder)?;
+    for name in NAMES {
+        optimise(&folder.join("dist").join("wasm").join(format!("{name}_bg.wasm")))?;
+    }
     let mut pack = Command::new("npm");
     pack.args(["pack", "--silent", "--pack-destination"])
         .arg(workspace::target().join("web"))
@@ -72,45 +76,39 @@ fn site(package: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts the package with the module in `folder`, which is made anew. Errors: TypeScript's, and those of files.
-pub(crate) fn stage(compiler: &Compiler, module: &Path, folder: &Path) -> Result<()> {
+/// Puts the package with the two modules in `folder`, which is made anew. Errors: TypeScript's, and those of files.
+pub(crate) fn stage(modules: [&Path; 2], folder: &Path) -> Result<()> {
     let sources = workspace::root().join("web").join("package");
     if folder.exists() {
         std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
     copy(&sources, folder)?;
     let (typed, built) = (folder.join("src").join("wasm"), folder.join("dist").join("wasm"));
-    succeed(Command::new(tools::bindgen()?).arg(module).arg(&typed).arg(NAME))?;
+    let bindgen = tools::bindgen()?;
+    for (module, name) in modules.into_iter().zip(NAMES) {
+        succeed(Command::new(&bindgen).arg(module).arg(&typed).arg(name))?;
+    }
     let typescript = tools::npm(tools::TYPESCRIPT)?.join("lib").join("tsc.js");
     succeed(Command::new("node").arg(typescript).arg("-p").arg(folder))?;
     // What bindgen wrote belongs to the output, not to the sources.
     std::fs::rename(&typed, &built).with_context(|| built.display().to_string())?;
-    match compiler {
-        Compiler::Own => relaxed(&built.join("hadal_relaxed.wasm")),
-        Compiler::Debian { .. } => {
-            println!(
-                "without the kernel for relaxed vector instructions: it needs the target's own core library"
-            );
-            Ok(())
-        }
+    if !wasm::ensure() {
+        println!(
+            "without the kernel for relaxed vector instructions: it needs the target's own core library"
+        );
+        return Ok(());
     }
+    relaxed(false, &built.join("hadal_relaxed.wasm"))?;
+    relaxed(true, &built.join("hadal_relaxed_shared.wasm"))
 }
 
-/// Compiles the kernel of `web/relaxed`, one file without a dependency or a manifest, to `module`. It works in the memory of the package's module, so it gets a stack of
-/// 0 bytes: any use of one would trap at once.
-fn relaxed(module: &Path) -> Result<()> {
+/// Compiles the kernel of `web/relaxed`, one file without a dependency or a manifest, to `module`. It works in the memory of the package's module, which may be `shared`, so
+/// it gets a stack of 0 bytes: any use of one would trap at once.
+fn relaxed(shared: bool, module: &Path) -> Result<()> {
     let source = workspace::root().join("web").join("relaxed").join("lib.rs");
     let mut rustc = Command::new("rustc");
-    rustc.args([
-        "--edition",
-        "2024",
-        "--crate-name",
-        "hadal_relaxed",
-        "--crate-type",
-        "cdylib",
-        "--target",
-        wasm::TARGET,
-    ]);
+    rustc.args(["--edition", "2024", "--crate-name", "hadal_relaxed", "--crate-type", "cdylib"]);
+    rustc.args(["--target", wasm::TARGET]);
     for option in [
         "opt-level=3",
         "lto=fat",
@@ -123,11 +121,14 @@ fn relaxed(module: &Path) -> Result<()> {
     ] {
         rustc.args(["-C", option]);
     }
+    if shared {
+        wasm::share(&mut rustc);
+    }
     succeed(rustc.arg(source).arg("-o").arg(module))
 }
 
 /// What rustc lets a module use, and `simd128`. More would let `wasm-opt` write what browsers do not read yet.
-const FEATURES: [&str; 9] = [
+const FEATURES: [&str; 10] = [
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",
     "--enable-call-indirect-overlong",
@@ -137,6 +138,7 @@ const FEATURES: [&str; 9] = [
     "--enable-reference-types",
     "--enable-sign-ext",
     "--enable-simd",
+    "--enable-threads",
 ];
 
 /// Makes the module smaller by `wasm-opt`.

@@ -7,7 +7,7 @@ import type { Answer, BackendInfo, EmbedReply, GraphNode, LaunchTime, Limits, Lo
 import { Store } from "./store.js";
 import type { DType } from "./tensor.js";
 import { Tokenizer } from "./tokenizer.js";
-import { isRelaxed, wasm, wasmBytes } from "./wasm.js";
+import { isRelaxed, threads, wasm, wasmBytes } from "./wasm.js";
 import type { DigitTrainer, Engine, Session } from "./wasm/hadal_web.js";
 
 type Handlers = { [K in keyof Requests]: (take: Requests[K]["take"], call: Call) => Promise<Requests[K]["bring"]> };
@@ -89,9 +89,9 @@ export class Host {
       const none: BackendInfo = { backend: "wgpu", available: false, devices: [], reason: NO_GPU };
       const cpu: BackendInfo = { backend: "cpu", available: true, devices: [{ id: "cpu:0", name: "CPU", kind: "Cpu", features: [] }], reason: null };
       const listed = mayHaveGpu() ? (JSON.parse(await module.devices()) as BackendInfo[]) : [none, cpu];
-      const threads = { count: 1, reason: "this build computes on one thread, on isolated pages, too" };
+      const team = await threads();
       const features = isRelaxed() ? ["simd128", "relaxed-simd"] : ["simd128"];
-      return listed.map((info) => (info.backend === "cpu" ? { ...info, threads, memory: wasmBytes(), devices: info.devices.map((device) => ({ ...device, features })) } : info));
+      return listed.map((info) => (info.backend === "cpu" ? { ...info, threads: team, memory: wasmBytes(), devices: info.devices.map((device) => ({ ...device, features })) } : info));
     },
     load: (take, call) => this.#load(take, call),
     run: (take) => this.#run(take.model, take.inputs),
@@ -125,7 +125,7 @@ export class Host {
       return null;
     },
     trainer: async (take) => {
-      const engine = await this.#engine(take.backend, {});
+      const engine = await this.#engine(take.backend, {}, 0);
       const trainer = this.#next++;
       this.#trainers.set(trainer, new (await wasm()).DigitTrainer(engine, take.seed));
       return { trainer, backend: engine.backend as "wgpu" | "cpu" };
@@ -140,13 +140,13 @@ export class Host {
     },
   };
 
-  #engine(asked: string, limits: Limits): Promise<Engine> {
+  #engine(asked: string, limits: Limits, threads: number): Promise<Engine> {
     if (asked === "wgpu" && !mayHaveGpu()) return Promise.reject(new HadalError("device", `no wgpu device: ${NO_GPU}`));
     const backend = asked === "auto" && !mayHaveGpu() ? "cpu" : asked;
-    const key = JSON.stringify([backend, limits]);
+    const key = JSON.stringify([backend, limits, threads]);
     let engine = this.#engines.get(key);
     if (engine === undefined) {
-      engine = wasm().then((module) => module.Engine.open(backend, limits.defaults ?? false, limits.maxBindingBytes ?? 0));
+      engine = wasm().then((module) => module.Engine.open(backend, limits.defaults ?? false, limits.maxBindingBytes ?? 0, threads));
       engine.catch(() => this.#engines.delete(key));
       this.#engines.set(key, engine);
     }
@@ -179,7 +179,7 @@ export class Host {
 
   async #prepare(request: LoadRequest, call: Call): Promise<{ engine: Engine; session: Session; bytes: number; cached: boolean }> {
     const { url } = request;
-    const [module, engine] = await Promise.all([wasm(), this.#engine(request.backend, request.limits)]);
+    const [module, engine] = await Promise.all([wasm(), this.#engine(request.backend, request.limits, request.threads)]);
     const options = { cache: request.cache, signal: call.signal, report: call.report };
     const beside = request.config ?? neighbour(url, "config.json");
     const config = async () => (beside === undefined ? undefined : await text(beside, options));

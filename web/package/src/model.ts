@@ -18,6 +18,8 @@ export interface LoadOptions {
   /** Where the `tokenizer.json` is; beside the file otherwise. */
   tokenizer?: string | URL;
   limits?: Limits;
+  /** Most threads that the cpu backend computes this model with; `devices()` says how many there are. */
+  threads?: number;
   /** `false` computes on the calling thread; for Node, and for pages that bring a worker of their own. */
   worker?: boolean;
 }
@@ -84,6 +86,7 @@ export class Model implements Disposable {
       config: options.config === undefined ? undefined : resolve(options.config),
       tokenizer: options.tokenizer === undefined ? undefined : resolve(options.tokenizer),
       limits: options.limits ?? {},
+      threads: Math.max(0, Math.trunc(options.threads ?? 0)),
     };
     return new Model(client, await client.call("load", request, { onProgress, signal }), absolute);
   }

@@ -70,6 +70,8 @@ export interface LoadRequest {
   config: string | undefined;
   tokenizer: string | undefined;
   limits: Limits;
+  /** Most threads; 0: all. */
+  threads: number;
 }
 
 /** A model in the worker. */

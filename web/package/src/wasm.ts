@@ -1,9 +1,11 @@
-// The wasm module, loaded once for each worker.
+// The wasm module, loaded once for each worker: the one with threads where there may be some, the other where not.
 
 import { HadalError } from "./error.js";
-import * as bindings from "./wasm/hadal_web.js";
+import { Team, type Threads, whyAlone } from "./team.js";
+import * as threaded from "./wasm/hadal_threads.js";
+import * as single from "./wasm/hadal_web.js";
 
-export type Wasm = typeof bindings;
+export type Wasm = typeof single;
 
 let loaded: Promise<Wasm> | undefined;
 
@@ -11,8 +13,7 @@ let loaded: Promise<Wasm> | undefined;
 export function wasm(): Promise<Wasm> {
   loaded ??= load().catch((error: unknown) => {
     loaded = undefined;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new HadalError("worker", `the wasm module cannot be loaded: ${reason}\n  hint: serve hadal_web_bg.wasm beside the script; the page's policy must allow 'wasm-unsafe-eval'`, {
+    throw new HadalError("worker", `the wasm module cannot be loaded: ${text(error)}\n  hint: serve hadal_web_bg.wasm beside the script; the page's policy must allow 'wasm-unsafe-eval'`, {
       cause: error,
     });
   });
@@ -24,17 +25,10 @@ interface Process {
   getBuiltinModule?(name: string): { readFile(url: URL): Promise<Uint8Array> };
 }
 
-async function load(): Promise<Wasm> {
-  const address = new URL("./wasm/hadal_web_bg.wasm", import.meta.url);
-  const source = inNode() ? await read(address) : address;
-  const { memory } = await bindings.default({ module_or_path: source as BufferSource | URL });
-  own = memory;
-  await loadRelaxed(memory);
-  return bindings;
-}
-
 let own: WebAssembly.Memory | undefined;
 let relaxed = false;
+let team: Team | undefined;
+let alone = "";
 
 /** Bytes of the module's memory, which grows and never shrinks. */
 export function wasmBytes(): number {
@@ -46,17 +40,59 @@ export function isRelaxed(): boolean {
   return relaxed;
 }
 
+/** How many threads compute, and why not more, once the module is loaded. */
+export async function threads(): Promise<Threads> {
+  return (await team?.threads()) ?? { count: 1, reason: alone };
+}
+
+async function load(): Promise<Wasm> {
+  const why = whyAlone();
+  if (why === undefined) {
+    try {
+      return await loadThreaded();
+    } catch (error) {
+      alone = `the module with threads cannot be loaded: ${text(error)}`;
+    }
+  } else {
+    alone = why;
+  }
+  const address = new URL("./wasm/hadal_web_bg.wasm", import.meta.url);
+  const source = inNode() ? await read(address) : address;
+  const { memory } = await single.default({ module_or_path: source as BufferSource | URL });
+  own = memory;
+  await loadRelaxed(single, memory, new URL("./wasm/hadal_relaxed.wasm", import.meta.url));
+  return single;
+}
+
+async function loadThreaded(): Promise<Wasm> {
+  // It exports all that the other does.
+  const bindings = threaded as unknown as Wasm;
+  const address = new URL("./wasm/hadal_threads_bg.wasm", import.meta.url);
+  // A server that does not say that it is WebAssembly is put up with.
+  const module = await WebAssembly.compileStreaming(fetch(address)).catch(async () => WebAssembly.compile(await (await fetch(address)).arrayBuffer()));
+  const { memory } = threaded.initSync({ module });
+  own = memory;
+  const kernel = await loadRelaxed(bindings, memory, new URL("./wasm/hadal_relaxed_shared.wasm", import.meta.url));
+  team = new Team({ module, memory, relaxed: kernel });
+  return bindings;
+}
+
 /** Engines that have relaxed vector instructions get a kernel with them; without it, or where it cannot be had, all works as well and slower. */
-async function loadRelaxed(memory: WebAssembly.Memory): Promise<void> {
-  const address = new URL("./wasm/hadal_relaxed.wasm", import.meta.url);
+async function loadRelaxed(bindings: Wasm, memory: WebAssembly.Memory, address: URL): Promise<WebAssembly.Module | undefined> {
   try {
     const bytes = (inNode() ? await read(address) : await (await fetch(address)).arrayBuffer()) as BufferSource;
-    if (!WebAssembly.validate(bytes)) return;
-    const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
-    relaxed = bindings.useRelaxed(instance.exports);
+    if (!WebAssembly.validate(bytes)) return undefined;
+    const module = await WebAssembly.compile(bytes);
+    relaxed = bindings.useRelaxed((await WebAssembly.instantiate(module, { env: { memory } })).exports);
+    return relaxed ? module : undefined;
   } catch {
     relaxed = false;
+    return undefined;
   }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function inNode(): boolean {

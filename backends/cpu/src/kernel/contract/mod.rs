@@ -31,6 +31,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Depth of evaluated blocks.
 const DEPTH: usize = 256;
+/// Strips of a product are multiples of this wide.
+const STRIP: usize = 32;
 
 struct ContractPlan<T> {
     batch: usize,
@@ -140,22 +142,40 @@ impl<T: Gemm + Exact> ContractPlan<T> {
             // SAFETY: the compiled epilogue checked all addresses of the store.
             (unsafe { run.operands.writes[direct.target].cast::<T>().add(address) }, direct.strides)
         };
-        let one = |batch: usize, threads: usize| {
+        let one = |batch: usize, (m0, m): (usize, usize), (n0, n): (usize, usize), threads: usize| {
             // SAFETY: both sides are plain, and within their operands; the result is apart from them.
             unsafe {
-                let a = self.a.plain::<T>(run.operands, batch, 0, 0);
-                let b = self.b.plain::<T>(run.operands, batch, 0, 0);
+                let a = self.a.plain::<T>(run.operands, batch, m0, 0);
+                let b = self.b.plain::<T>(run.operands, batch, 0, n0);
                 if let (Some(a), Some(b)) = (a, b) {
-                    T::gemm((self.m, self.n, self.k), place(batch), false, a, b, threads);
+                    let (c, strides) = place(batch);
+                    let c = c.offset(m0 as isize * strides.row + n0 as isize * strides.column);
+                    T::gemm((m, n, self.k), (c, strides), false, a, b, threads);
                 }
             }
         };
+        let (rows, columns) = ((0, self.m), (0, self.n));
         let workers = run.workers.for_cost(self.flop() / 4);
         let each = self.flop() / self.batch.max(1);
-        if self.batch < workers.threads() || each > 1 << 24 {
-            (0..self.batch).for_each(|batch| one(batch, workers.threads()));
+        if self.batch >= workers.threads() && each <= 1 << 24 {
+            workers.run(self.batch, || (), |_, batch| one(batch, rows, columns, 1));
+        } else if cfg!(target_arch = "wasm32") && workers.threads() > 1 {
+            // Here a product knows of one thread alone. It is cut into strips, several for each thread, since some may come late.
+            let longer = self.m.max(self.n);
+            let width = longer.div_ceil(4 * workers.threads()).next_multiple_of(STRIP);
+            let strips = longer.div_ceil(width);
+            workers.run(
+                self.batch * strips,
+                || (),
+                |_, task| {
+                    let start = task % strips * width;
+                    let strip = (start, width.min(longer - start));
+                    let (rows, columns) = if self.m > self.n { (strip, columns) } else { (rows, strip) };
+                    one(task / strips, rows, columns, 1);
+                },
+            );
         } else {
-            workers.run(self.batch, || (), |_, batch| one(batch, 1));
+            (0..self.batch).for_each(|batch| one(batch, rows, columns, workers.threads()));
         }
     }
 

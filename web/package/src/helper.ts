@@ -1,0 +1,21 @@
+// A thread: a worker on the memory of the one that started it, which it helps to compute until it is ended.
+
+import type { Help, Helped } from "./team.js";
+import * as bindings from "./wasm/hadal_threads.js";
+
+const scope = self as unknown as { postMessage(message: Helped): void; onmessage: ((event: MessageEvent<Help>) => void) | null; close(): void };
+scope.onmessage = async ({ data: { module, memory, relaxed } }) => {
+  let joined = false;
+  try {
+    bindings.initSync({ module, memory });
+    if (relaxed !== undefined) bindings.useRelaxed((await WebAssembly.instantiate(relaxed, { env: { memory } })).exports);
+    bindings.joinTeam();
+    joined = true;
+    scope.postMessage({ ready: true });
+    bindings.help();
+  } catch (error) {
+    if (joined) bindings.leaveTeam();
+    scope.postMessage({ ready: false, reason: error instanceof Error ? error.message : String(error) });
+    scope.close();
+  }
+};

@@ -1,0 +1,21 @@
+//! Threads, in a module that was compiled for shared memory: workers that load this module on the memory of the first one and [`help`] it.
+
+use wasm_bindgen::prelude::*;
+
+/// This worker is about to [`help`].
+#[wasm_bindgen(js_name = joinTeam)]
+pub fn join_team() {
+    hadal_cpu::join();
+}
+
+/// Computes with the first worker, for ever: no message reaches this one any more. Throws where a computation fails on this thread.
+#[wasm_bindgen]
+pub fn help() {
+    hadal_cpu::help();
+}
+
+/// After [`help`] threw: whoever waits for this worker fails, too.
+#[wasm_bindgen(js_name = leaveTeam)]
+pub fn leave_team() {
+    hadal_cpu::leave();
+}
