@@ -86,6 +86,16 @@ export const op_cases_hold_on_shared_memory = async ({ open, server }) => {
   assert.ok(results.length > 50 && threads >= 1);
 };
 
+/** A worker that never comes back from waiting keeps a page's memory from being measured, and its events from being handled. */
+export const a_page_with_threads_can_be_measured = async ({ open }) => {
+  const page = await open({ isolated: true });
+  const bytes = await page.evaluate(async () => {
+    await globalThis.hadal.devices();
+    return (await performance.measureUserAgentSpecificMemory()).bytes;
+  });
+  assert.ok(bytes > 0);
+};
+
 export const helpers_that_never_start_are_done_without = async ({ open, server }) => {
   server.fail(HELPER, ...Array(8).fill({ status: 404 }));
   try {

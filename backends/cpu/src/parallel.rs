@@ -163,9 +163,9 @@ mod page {
         TEAM.join();
     }
 
-    /// Computes what other threads begin, for ever. The thread must be one that may wait, as a worker is and a page is not.
-    pub fn help() -> ! {
-        TEAM.help()
+    /// Computes what other threads begin, until they began nothing for `patience`. The thread must be one that may wait, as a worker is and a page is not.
+    pub fn help(patience: std::time::Duration) {
+        TEAM.help(patience);
     }
 
     /// A thread failed in [`help`]: what it worked on fails, too.

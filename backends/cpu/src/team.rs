@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 type Job<'a> = dyn Fn() + Sync + 'a;
 
@@ -89,8 +90,8 @@ impl Team {
         self.lock().members += 1;
     }
 
-    /// Helps with job after job, for ever.
-    pub(crate) fn help(&self) -> ! {
+    /// Helps with job after job, until there was none for `patience`.
+    pub(crate) fn help(&self, patience: Duration) {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.enter() {
@@ -106,7 +107,12 @@ impl Team {
             look(|| self.jobs.load(Ordering::Relaxed) == seen);
             state = self.lock();
             if !state.has_place() {
-                state = self.called.wait(state).unwrap_or_else(PoisonError::into_inner);
+                let (woken, result) =
+                    self.called.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
+                if result.timed_out() {
+                    return;
+                }
+                state = woken;
             }
         }
     }
@@ -160,14 +166,21 @@ fn look(same: impl Fn() -> bool) {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
+
+    /// Shorter than the pauses of a test, so that helpers come and go.
+    const PATIENCE: Duration = Duration::from_millis(3);
 
     /// A team whose helpers stay as long as this process.
     fn team(helpers: usize) -> &'static Team {
         let team: &Team = Box::leak(Box::new(Team::new()));
         for _ in 0..helpers {
             team.join();
-            std::thread::spawn(|| team.help());
+            std::thread::spawn(|| {
+                loop {
+                    team.help(PATIENCE);
+                }
+            });
         }
         team
     }
@@ -236,8 +249,12 @@ mod tests {
         let team: &Team = Box::leak(Box::new(Team::new()));
         team.join();
         std::thread::spawn(|| {
-            let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| team.help())).is_err();
-            assert!(failed);
+            let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                loop {
+                    team.help(PATIENCE);
+                }
+            }));
+            assert!(failed.is_err());
             team.leave();
         });
         let inside = AtomicBool::new(false);
