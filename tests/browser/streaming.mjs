@@ -50,6 +50,33 @@ function generated(matrices) {
   return new Generated(header.length + matrices * matrix, fill);
 }
 
+/** An ONNX file of the product of `x` with a matrix, made as it is sent. */
+function onnx() {
+  const varint = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...varint(n >>> 7)]);
+  const number = (field, n) => [field << 3, ...varint(n)];
+  const begin = (field, bytes) => [(field << 3) | 2, ...varint(bytes)];
+  const message = (field, body) => [...begin(field, body.length), ...body];
+  const text = (field, value) => message(field, [...Buffer.from(value)]);
+  const value = (name, dims) => [...text(1, name), ...message(2, message(1, [...number(1, 1), ...message(2, dims.flatMap((n) => message(1, number(1, n))))]))];
+  const raw = 4 * SIDE * SIDE;
+  const weights = [...number(1, SIDE), ...number(1, SIDE), ...number(2, 1), ...text(8, "w"), ...begin(9, raw)];
+  const node = message(1, [...text(1, "x"), ...text(1, "w"), ...text(2, "y"), ...text(4, "MatMul")]);
+  const ports = [...message(11, value("x", [1, SIDE])), ...message(12, value("y", [1, SIDE]))];
+  const graph = [...node, ...begin(5, weights.length + raw), ...weights];
+  const before = Buffer.from([...number(1, 8), ...begin(7, graph.length + raw + ports.length), ...graph]);
+  const after = Buffer.from([...ports, ...message(8, [...text(1, ""), ...number(2, 17)])]);
+  const rows = Array.from({ length: 7 }, (_, r) => Buffer.from(Float32Array.from({ length: SIDE }, (_, j) => weight(0, r, j) / SIDE).buffer));
+  const fill = (offset, buffer) => {
+    for (let at = 0; at < buffer.length; ) {
+      const place = offset + at - before.length;
+      if (place < 0) at += before.copy(buffer, at, offset + at);
+      else if (place < raw) at += rows[Math.floor(place / (4 * SIDE)) % 7].copy(buffer, at, place % (4 * SIDE));
+      else at += after.copy(buffer, at, place - raw);
+    }
+  };
+  return new Generated(before.length + raw + after.length, fill);
+}
+
 /**
  * Loads a model while memory is measured, again and again: the page's and its worker's heap, and WebAssembly's memory, which the browser does not count in
  * with a worker's, but which never shrinks.
@@ -172,4 +199,70 @@ export const a_stream_that_is_cut_off_or_changes_is_an_error_or_begins_again = a
   }, url);
   assert.equal(aborted.code, "aborted");
   assert.equal(await load(), null);
+};
+const heaps = (load, file) => console.log(`  ONNX, ${(file.length / MB).toFixed(0)} MB: JS and wasm heap at most ${(load.peak / MB).toFixed(0)} MB, ${(load.before / MB).toFixed(0)} MB before`);
+
+export const a_large_onnx_file_never_lies_in_the_heaps = async ({ open, server }) => {
+  const url = "/made/large.onnx";
+  const file = onnx();
+  server.put(url, file);
+  const page = await open({ isolated: true });
+  const load = await measured(page, url, { backend: "wgpu", cache: "auto" });
+  assert.equal(load.error, undefined);
+  heaps(load, file);
+  assert.ok(load.peak < file.length / 2, JSON.stringify(load));
+  const got = await page.evaluate(async (side) => {
+    const x = new globalThis.hadal.Tensor(Float32Array.from({ length: side }, (_, k) => k % 5), [1, side]);
+    const y = (await globalThis.model.run({ x })).get().toArray();
+    globalThis.model.dispose();
+    await globalThis.hadal.Model.forget();
+    return y;
+  }, SIDE);
+  for (const j of [0, 1, 2, 3, 1234, SIDE - 1]) {
+    const expected = Array.from({ length: SIDE }, (_, k) => ((k % 5) * weight(0, k, j)) / SIDE).reduce((a, b) => a + b);
+    assert.ok(Math.abs(got[j] - expected) < 1e-3, `column ${j}: ${got[j]} instead of ${expected}`);
+  }
+};
+
+/** An ONNX file's large weights are left out while it arrives, and come out of the store once its graph is known. */
+export const an_onnx_file_goes_into_the_gpu_from_the_store = async ({ harness, open, server }) => {
+  const url = "/models/minilm-int8/model.onnx";
+  const file = await readFile(join(harness.setting("HADAL_HOME"), "minilm-int8/model.onnx"));
+  const page = await open({ isolated: true });
+  const embed = () =>
+    page.evaluate(async () => {
+      const { model } = globalThis;
+      const vectors = await model.embed(["A dog barks at the mailman."]);
+      const { backend, cached } = model;
+      model.dispose();
+      return { vector: Array.from(vectors[0]), backend, cached };
+    });
+  await page.evaluate((url) => globalThis.hadal.Model.forget(url), url);
+  server.take(url);
+  const load = await measured(page, url, { backend: "wgpu", cache: "auto" });
+  assert.equal(load.error, undefined);
+  assert.equal(server.take(url).length, 1, "the weights come out of the store, not from the server once more");
+  const first = await embed();
+  heaps(load, file);
+  assert.deepEqual([first.backend, first.cached], ["wgpu", false]);
+  // Where nothing is kept the file is held, and the vectors are the same; so they are on cpu.
+  for (const [backend, cache] of [["wgpu", "none"], ["cpu", "auto"]]) {
+    await page.evaluate(async ([url, backend, cache]) => (globalThis.model = await globalThis.hadal.Model.load(url, { backend, cache })), [url, backend, cache]);
+    const other = await embed();
+    const largest = Math.max(...first.vector.map((value, i) => Math.abs(value - other.vector[i])));
+    assert.ok(largest <= (backend === "wgpu" ? 0 : 1e-3), `${backend}: ${largest}`);
+  }
+  // Where there is no room to keep it, it is fetched once more and held.
+  await page.evaluate(() => globalThis.hadal.Model.forget());
+  const session = await harness.context.newCDPSession(page);
+  const origin = new URL(server.address).origin;
+  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 8_000_000 });
+  try {
+    server.take(url);
+    await page.evaluate(async (url) => (globalThis.model = await globalThis.hadal.Model.load(url, { backend: "wgpu", tokenizer: "/models/minilm-int8/tokenizer.json" })), url);
+    assert.equal(server.take(url).length, 2);
+    assert.deepEqual((await embed()).vector, first.vector);
+  } finally {
+    await session.send("Storage.overrideQuotaForOrigin", { origin });
+  }
 };

@@ -100,7 +100,8 @@ impl Engine {
         Ok(Session::new(self.device.clone(), prepared))
     }
 
-    /// Prepares a model whose weights go to the device as they arrive in `pieces`, which begin where the header ends.
+    /// Prepares a model whose weights go to the device as they arrive in `pieces`, which begin where the header
+    /// ends; of an ONNX file they are its large weights alone.
     ///
     /// Errors: as [`Engine::prepare`], and what `pieces` throws.
     pub async fn stream(
@@ -109,8 +110,8 @@ impl Engine {
         config: Option<String>,
         pieces: Pieces,
     ) -> Result<Session, JsValue> {
-        let (graph, tensors) = header.into_parts(config.as_deref()).await?;
-        let mut arrival = Arrival::new(tensors, pieces);
+        let (graph, tensors, held) = header.into_parts(config.as_deref()).await?;
+        let mut arrival = Arrival::new(tensors, held, pieces);
         let prepared = PreparedModel::streamed_async(graph, &self.device, &mut arrival).await;
         match (prepared, arrival.failure) {
             (Ok(prepared), _) => Ok(Session::new(self.device.clone(), prepared)),

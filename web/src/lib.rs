@@ -5,7 +5,8 @@
 //!
 //! - [`Engine`](engine::Engine) is an open device.
 //! - [`Assembly`](assembly::Assembly) takes a model file in pieces, as they arrive from the network; [`Header`](header::Header) is the beginning of one
-//!   whose weights need not be held, since they go to a GPU as they arrive; [`Digest`](digest::Digest) is the hash of either.
+//!   whose weights need not be held, since they go to a GPU as they arrive; [`Sieve`](sieve::Sieve) makes one of an ONNX file;
+//!   [`Digest`](digest::Digest) is the hash of any.
 //! - [`Session`](session::Session) is a prepared model; it runs on tensors that come as a JSON header and one array of bytes each, and answers in
 //!   the same form, so that bytes can be transferred between threads.
 //! - [`use_relaxed`](relaxed::use_relaxed) takes a kernel of matrix products from a module beside this one.
@@ -37,5 +38,7 @@ pub mod relaxed;
 pub mod session;
 #[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
 pub mod team;
+#[cfg(target_arch = "wasm32")]
+pub mod sieve;
 #[cfg(target_arch = "wasm32")]
 pub mod trainer;

@@ -41,5 +41,5 @@ pub mod safetensors;
 
 pub use error::FormatError;
 pub use imported::Imported;
-pub use load::{Loaded, load, load_bytes, load_named};
+pub use load::{Loaded, load, load_bytes, load_named, may_be_onnx};
 pub use safetensors::SafeTensors;

@@ -46,6 +46,11 @@ fn named(bytes: Bytes, name: String, folder: Option<&Path>) -> Result<Loaded, Fo
     }
 }
 
+/// Whether a file that begins so may be an ONNX model. Nine bytes are enough.
+pub fn may_be_onnx(start: &[u8]) -> bool {
+    matches!(kind(start), Ok(Kind::Onnx))
+}
+
 enum Kind {
     SafeTensors,
     Onnx,

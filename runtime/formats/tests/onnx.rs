@@ -1,6 +1,7 @@
 //! What ONNX models become, and what is said about those that become nothing.
 
 mod onnx_models;
+mod onnx_sieve;
 
 use hadal_formats::{FormatError, Imported, onnx};
 use hadal_graph::op::Op;

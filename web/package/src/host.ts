@@ -1,7 +1,7 @@
 // What does the work: in a worker, or in the page itself where there are none.
 
 import { Arrival } from "./arrival.js";
-import { download, text } from "./download.js";
+import { download, type Sink, text } from "./download.js";
 import { HadalError } from "./error.js";
 import type { Answer, BackendInfo, EmbedReply, GraphNode, LaunchTime, Limits, Loaded, LoadRequest, Message, ModelInfo, Plan, Progress, Requests, RunReply, WireTensor } from "./protocol.js";
 import { Store } from "./store.js";
@@ -183,17 +183,28 @@ export class Host {
     const options = { cache: request.cache, signal: call.signal, report: call.report };
     const beside = request.config ?? neighbour(url, "config.json");
     const config = async () => (beside === undefined ? undefined : await text(beside, options));
-    const arrival = new Arrival(module, engine, { name: url, hashed: request.sha256 !== undefined, config });
+    const store = request.cache === "none" ? undefined : await Store.open();
+    const arrival = new Arrival(module, engine, { name: url, hashed: request.sha256 !== undefined, kept: store !== undefined, config });
     const forget = async () => (await Store.open())?.forget(url);
+    const again = async (sink: Sink) => {
+      // What was fetched anew is not fetched once more.
+      const cache = request.cache === "reload" ? "auto" : request.cache;
+      await download(url, sink, { ...options, cache, report: () => undefined });
+    };
     try {
       const { bytes, cached } = await download(url, arrival, options);
+      if (arrival.leftOut && (await store?.entry(url))?.complete !== true) {
+        // There was no room to keep it.
+        arrival.gather();
+        await again(arrival);
+      }
       const found = arrival.sha256();
       if (request.sha256 !== undefined && found !== request.sha256.toLowerCase()) {
         throw new HadalError("integrity", `${url} has the SHA-256 ${found}, but ${request.sha256} was asked for\n  hint: the file changed or was damaged on its way; nothing of it is kept`);
       }
       if (call.signal.aborted) throw aborted(url);
       call.report({ phase: "prepare", loaded: bytes, total: bytes });
-      return { engine, session: await arrival.finish(), bytes, cached };
+      return { engine, session: await arrival.finish(again), bytes, cached };
     } catch (thrown) {
       const error = HadalError.from(thrown);
       arrival.fail(error);

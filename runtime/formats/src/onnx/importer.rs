@@ -5,6 +5,7 @@ use super::known::Known;
 use super::ops;
 use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use super::refusal::Refusal;
+use super::sieve::{Apart, Place, Sifted};
 use super::tensor::{self, External};
 use super::{FORMAT, NEWEST_OPSET};
 use crate::error::quoted;
@@ -42,6 +43,8 @@ struct Slot {
     node: Option<NodeId>,
     known: Option<Known>,
     tensor: Option<HostTensor>,
+    /// A tensor whose elements are elsewhere.
+    apart: Option<Apart>,
 }
 
 /// The graph as it grows.
@@ -50,6 +53,7 @@ pub(crate) struct Importer {
     pub(super) external: External,
     slots: Vec<Slot>,
     weights: BTreeMap<String, HostTensor>,
+    apart: Vec<Apart>,
 }
 
 /// Where a value comes from.
@@ -62,6 +66,20 @@ enum Source {
 
 /// Imports a model. Errors: see [`super::read`].
 pub(super) fn import(model: ModelProto, folder: Option<&Path>) -> Result<Imported, FormatError> {
+    let Sifted { graph, weights, .. } = walk(model, folder, &HashMap::new())?;
+    Ok(Imported { graph, weights })
+}
+
+/// Imports a model of which the raw data of some initializers, by their positions, was left out. Errors: see [`super::read`].
+pub(super) fn sifted(model: ModelProto, apart: &HashMap<usize, Place>) -> Result<Sifted, FormatError> {
+    walk(model, None, apart)
+}
+
+fn walk(
+    model: ModelProto,
+    folder: Option<&Path>,
+    apart: &HashMap<usize, Place>,
+) -> Result<Sifted, FormatError> {
     let opsets = opsets(&model)?;
     let Some(proto) = &model.graph else {
         return Err(FormatError::malformed(FORMAT, "the model", "no graph", "one"));
@@ -79,6 +97,7 @@ pub(super) fn import(model: ModelProto, folder: Option<&Path>) -> Result<Importe
         external: External::new(folder),
         slots: Vec::new(),
         weights: BTreeMap::new(),
+        apart: Vec::new(),
     };
     let mut values: HashMap<&str, ValueId> = HashMap::new();
     for input in &proto.input {
@@ -90,7 +109,7 @@ pub(super) fn import(model: ModelProto, folder: Option<&Path>) -> Result<Importe
         match item {
             Item::Initializer(index) => {
                 let tensor = &proto.initializer[index];
-                values.insert(&tensor.name, importer.initializer(tensor)?);
+                values.insert(&tensor.name, importer.initializer(tensor, apart.get(&index).copied())?);
             }
             Item::Node(index) => {
                 let node = &proto.node[index];
@@ -286,17 +305,24 @@ impl Importer {
             .map_err(|(found, expected)| FormatError::malformed(FORMAT, place(), found, expected))?;
         let node = self.graph.input(&info.name, dtype, shape).map_err(|e| FormatError::graph(place(), e))?;
         self.graph.set_location(node, None);
-        Ok(self.slot(Slot { name: info.name.clone(), node: Some(node), known: None, tensor: None }))
+        Ok(self.slot(Slot {
+            name: info.name.clone(),
+            node: Some(node),
+            known: None,
+            tensor: None,
+            apart: None,
+        }))
     }
 
-    fn initializer(&mut self, proto: &TensorProto) -> Result<ValueId, FormatError> {
+    fn initializer(&mut self, proto: &TensorProto, apart: Option<Place>) -> Result<ValueId, FormatError> {
+        let slot = Slot { name: proto.name.clone(), node: None, known: None, tensor: None, apart: None };
+        let external = proto.data_location == 1 || !proto.external_data.is_empty();
+        if let Some(place) = apart.filter(|_| !external) {
+            let apart = Some(tensor::apart(proto, place)?);
+            return Ok(self.slot(Slot { apart, ..slot }));
+        }
         let tensor = tensor::value(proto, &mut self.external)?;
-        Ok(self.slot(Slot {
-            name: proto.name.clone(),
-            node: None,
-            known: Known::of(&tensor),
-            tensor: Some(tensor),
-        }))
+        Ok(self.slot(Slot { known: Known::of(&tensor), tensor: Some(tensor), ..slot }))
     }
 
     /// Imports one node and returns its results.
@@ -341,7 +367,7 @@ impl Importer {
         let mut ids = Vec::with_capacity(results.len());
         for (position, result) in results.into_iter().enumerate() {
             let name = node.output.get(position).cloned().unwrap_or_default();
-            let slot = |node, known, tensor| Slot { name, node, known, tensor };
+            let slot = |node, known, tensor| Slot { name, node, known, tensor, apart: None };
             ids.push(match result {
                 Value::Same(id) => id,
                 Value::Node(node) => self.slot(slot(Some(node), None, None)),
@@ -383,13 +409,16 @@ impl Importer {
         Ok(())
     }
 
-    fn finish(self) -> Result<Imported, FormatError> {
+    fn finish(self) -> Result<Sifted, FormatError> {
         let graph = pass::dead(&self.graph).map_err(|e| FormatError::graph("the graph", e))?;
         let used: HashSet<&str> = graph.nodes().iter().filter_map(|(_, n)| n.op.leaf_name()).collect();
         let mut weights = self.weights;
         weights.retain(|name, _| used.contains(name.as_str()));
+        let mut apart = self.apart;
+        apart.retain(|tensor| used.contains(tensor.name.as_str()));
+        apart.sort_by_key(|tensor| tensor.offset);
         drop(used);
-        Ok(Imported { graph, weights })
+        Ok(Sifted { graph, weights, apart })
     }
 
     /// The node of a value.
@@ -399,6 +428,7 @@ impl Importer {
             return Ok(node);
         }
         let node = match (&slot.tensor, &slot.known) {
+            _ if slot.apart.is_some() => self.apart(id)?,
             (Some(tensor), _) => {
                 let (name, tensor) = (slot.name.clone(), tensor.clone());
                 self.leaf(&name, tensor)?
@@ -410,6 +440,17 @@ impl Importer {
             (None, None) => return Err(Refusal::malformed("an operand without a value", "one")),
         };
         self.slots[id.0].node = Some(node);
+        Ok(node)
+    }
+
+    /// A parameter whose elements are elsewhere.
+    fn apart(&mut self, id: ValueId) -> Result<NodeId, Refusal> {
+        let Some(tensor) = self.slots[id.0].apart.clone() else {
+            return Err(Refusal::malformed("an operand without a value", "one"));
+        };
+        let node = self.graph.parameter(&tensor.name, tensor.dtype, tensor.shape.as_slice())?;
+        self.graph.set_location(node, None);
+        self.apart.push(tensor);
         Ok(node)
     }
 

@@ -5,6 +5,7 @@
 //! | `proto.rs` | the messages, decoded by `prost` |
 //! | `wire.rs` | counts messages before they are decoded, so that a small file cannot make large structures |
 //! | `tensor.rs` | tensors, also those in other files |
+//! | `sieve.rs` | a file that arrives piece by piece, without its large weights |
 //! | `known.rs` | values that are known at import: shape arithmetic on symbols |
 //! | `importer.rs` | walks the graph, names values, makes nodes |
 //! | `call.rs` | one node as an operator sees it: its operands and attributes |
@@ -22,10 +23,12 @@ mod known;
 mod ops;
 pub mod proto;
 mod refusal;
+mod sieve;
 mod tensor;
 mod wire;
 
 pub use ops::supported;
+pub use sieve::{Apart, Sieve, Sifted};
 
 use crate::{FormatError, Imported};
 use hadal_graph::Bytes;

@@ -2,6 +2,7 @@
 
 use super::FORMAT;
 use super::proto::TensorProto;
+use super::sieve::{Apart, Place};
 use crate::FormatError;
 use crate::error::quoted;
 use crate::limits::MAX_RANK;
@@ -114,10 +115,8 @@ impl External {
     }
 }
 
-/// The value of a tensor, sharing the file's bytes where it stands there as raw data.
-///
-/// Errors: `Unsupported` for an element type that Hadal lacks, `Malformed` when sizes do not match, and those of external data.
-pub(super) fn value(tensor: &TensorProto, external: &mut External) -> Result<HostTensor, FormatError> {
+/// What a tensor is called in messages, its element type, and its shape. Errors: `Unsupported`, `Malformed`.
+fn describe(tensor: &TensorProto) -> Result<(String, DType, Vec<usize>), FormatError> {
     let place = format!("tensor {}", quoted(&tensor.name));
     let dtype = dtype(tensor.data_type)
         .map_err(|what| FormatError::unsupported(place.clone(), format!("a tensor of {what}")))?;
@@ -130,6 +129,28 @@ pub(super) fn value(tensor: &TensorProto, external: &mut External) -> Result<Hos
         let found = format!("shape {:?}", tensor.dims);
         return Err(FormatError::malformed(FORMAT, place, found, "extents that are not negative"));
     };
+    Ok((place, dtype, shape))
+}
+
+/// A tensor whose raw data, of `bytes` bytes at `offset`, was left out. Errors: `Unsupported`, `Malformed`.
+pub(super) fn apart(tensor: &TensorProto, (offset, bytes): Place) -> Result<Apart, FormatError> {
+    let (place, dtype, shape) = describe(tensor)?;
+    let elements = shape.iter().try_fold(1u64, |product, &extent| product.checked_mul(extent as u64));
+    if elements.and_then(|elements| elements.checked_mul(dtype.size() as u64)) != Some(bytes) {
+        let found = format!("{bytes} bytes of raw data for {dtype}{shape:?}");
+        return Err(FormatError::malformed(FORMAT, place, found, "as much data as the shape needs"));
+    }
+    if tensor.name.is_empty() {
+        return Err(FormatError::malformed(FORMAT, place, "a weight without a name", "one"));
+    }
+    Ok(Apart { name: tensor.name.clone(), dtype, shape, offset })
+}
+
+/// The value of a tensor, sharing the file's bytes where it stands there as raw data.
+///
+/// Errors: `Unsupported` for an element type that Hadal lacks, `Malformed` when sizes do not match, and those of external data.
+pub(super) fn value(tensor: &TensorProto, external: &mut External) -> Result<HostTensor, FormatError> {
+    let (place, dtype, shape) = describe(tensor)?;
     let bytes =
         if tensor.data_location == 1 || !tensor.external_data.is_empty() {
             external.read(tensor, &place)?

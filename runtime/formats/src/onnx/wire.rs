@@ -74,7 +74,8 @@ fn walk(mut bytes: &[u8], schema: &Schema, left: &mut usize, depth: usize) -> Re
     Ok(())
 }
 
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
+/// The number at the beginning of `bytes`, which then begin after it; none where it does not end.
+pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for i in 0..10 {
         let (&byte, rest) = bytes.split_first()?;
