@@ -2,7 +2,7 @@
 
 import { strict as assert } from "node:assert";
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -26,14 +26,30 @@ export const answer = JSON.stringify({ backend: result.backend, sum: sum.toFixed
 `;
 const EXPECTED = { backend: "cpu", sum: "1.000", error: "input", threads: 1 };
 
+let packing;
+
+/** The tarball as `npm publish` would send it, made once. */
+function pack(harness) {
+  packing ??= (async () => {
+    const folder = await mkdtemp(join(tmpdir(), "hadal-pack-"));
+    try {
+      await run("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: harness.setting("HADAL_PACKAGE") });
+      const tarball = (await readdir(folder)).find((file) => file.endsWith(".tgz"));
+      return await readFile(join(folder, tarball));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  })();
+  return packing;
+}
+
 /** A project with the tarball and other packages installed. */
 async function project(harness, name, packages, files, use) {
   const folder = await mkdtemp(join(tmpdir(), `hadal-${name}-`));
   try {
     await writeFile(join(folder, "package.json"), JSON.stringify({ name, private: true, type: "module" }));
-    await run("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: harness.setting("HADAL_PACKAGE") });
-    const tarball = (await readdir(folder)).find((file) => file.endsWith(".tgz"));
-    await run("npm", ["install", "--silent", "--no-audit", "--no-fund", `./${tarball}`, ...packages], { cwd: folder });
+    await writeFile(join(folder, "hadal.tgz"), await pack(harness));
+    await run("npm", ["install", "--silent", "--no-audit", "--no-fund", "./hadal.tgz", ...packages], { cwd: folder });
     for (const [path, text] of Object.entries(files)) {
       await mkdir(join(folder, path, ".."), { recursive: true });
       await writeFile(join(folder, path), text);
