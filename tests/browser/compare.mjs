@@ -1,20 +1,21 @@
 // `cargo xtask web compare`: the package beside onnxruntime-web, in one session of one browser, as a table of Markdown on standard output.
-// A page measures one engine and is closed, the engines take turns, and each figure is the median of the rounds; in a round it is the median of some runs after the first.
+// A page measures one engine. Both engines take turns, round by round; a time is the median of the rounds after the first run, and a ratio that of their ratios.
 
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { brotliCompressSync } from "node:zlib";
-import { readFile, readdir } from "node:fs/promises";
 import { Harness } from "./harness.mjs";
 
-const RUNS = Number(process.env.HADAL_RUNS ?? 7);
-const ROUNDS = Number(process.env.HADAL_ROUNDS ?? 3);
+const ROUNDS = Number(process.env.HADAL_ROUNDS ?? 7);
 /** Each: what it is called, the backend, and most threads of it. */
 const PLACES = [
   ["WebAssembly, 1 thread", "cpu", 1],
   ["WebAssembly, 2 threads", "cpu", 2],
   ["WebGPU on SwiftShader", "wgpu", 1],
 ];
-const ENGINES = ["hadal", "onnxruntime-web"];
 /** Those whose names begin so, where not all are wanted. */
 const CHOSEN = process.env.HADAL_PLACE ?? "";
 const SIZE = 512;
@@ -25,17 +26,14 @@ const ort = harness.setting("HADAL_ORT");
 harness.server.mount("/ort/", join(ort, "dist"));
 harness.server.put("/made/matmul.onnx", matmul(SIZE));
 
-const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
-/** In the page: times of a model in one engine. */
-async function measure([engine, backend, threads, url, size, runs, memory]) {
+/** In the page: loads a model in one engine, and leaves `globalThis.once`, which runs it once and says how long that took. With `memory` the heaps are measured meanwhile. */
+async function prepare([engine, backend, threads, url, size, memory]) {
   const value = (name, length) => {
     if (name === "a" || name === "b") return Float32Array.from({ length }, (_, i) => Math.sin(i));
     return BigInt64Array.from({ length }, (_, i) => (name === "input_ids" ? BigInt(1000 + ((i * 7919) % 20000)) : name === "attention_mask" ? 1n : 0n));
   };
   const shape = (name) => (name === "a" || name === "b" ? [size, size] : [1, 128]);
   const data = (name) => value(name, shape(name).reduce((a, b) => a * b, 1));
-  // Memory is measured by itself, in a page of its own: measuring it takes time.
   let [peak, loading] = [0, memory];
   // The browser counts WebAssembly's memory in the page, but not in a worker: Hadal says how much its own has. It never shrinks.
   const apart = async () => (engine === "hadal" ? (await globalThis.hadal.devices()).find((info) => info.backend === "cpu").memory : 0);
@@ -44,19 +42,18 @@ async function measure([engine, backend, threads, url, size, runs, memory]) {
     while (loading) await look();
   })();
   const begin = performance.now();
-  let run;
   if (engine === "hadal") {
     const { Model, Tensor } = globalThis.hadal;
     const model = await Model.load(url, { backend, threads });
     const inputs = Object.fromEntries(model.inputs.map(({ name }) => [name, new Tensor(data(name), shape(name))]));
-    run = async () => (await model.run(inputs)).milliseconds;
+    globalThis.once = async () => (await model.run(inputs)).milliseconds;
   } else {
     const ort = await import(backend === "wgpu" ? "/ort/ort.webgpu.min.mjs" : "/ort/ort.wasm.min.mjs");
     ort.env.wasm.wasmPaths = new URL("/ort/", location.href).href;
     ort.env.wasm.numThreads = threads;
     const session = await ort.InferenceSession.create(url, { executionProviders: [backend === "wgpu" ? "webgpu" : "wasm"] });
     const feeds = Object.fromEntries(session.inputNames.map((name) => [name, new ort.Tensor(name === "a" || name === "b" ? "float32" : "int64", data(name), shape(name))]));
-    run = async () => {
+    globalThis.once = async () => {
       const start = performance.now();
       const results = await session.run(feeds);
       for (const tensor of Object.values(results)) await tensor.getData();
@@ -66,42 +63,54 @@ async function measure([engine, backend, threads, url, size, runs, memory]) {
   const load = performance.now() - begin;
   loading = false;
   await looking;
-  if (memory) return { peak: await look() };
-  const first = await run();
-  const times = [];
-  for (let i = 0; i < runs; i += 1) times.push(await run());
-  return { load, first, times };
+  return memory ? { peak: await look() } : { load, first: await globalThis.once() };
 }
 
+/** Times of one engine a round: enough runs to fill this many milliseconds, at most ten. */
+const ROUND = 300;
+
+const ENGINES = ["hadal", "onnxruntime-web"];
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const rows = [];
 for (const [what, url] of [[`matmul ${SIZE}³, f32`, "/made/matmul.onnx"], ["MiniLM, 1 × 128 tokens", MODEL]]) {
   for (const [place, backend, threads] of PLACES.filter(([place]) => place.startsWith(CHOSEN))) {
-    // A software GPU takes seconds for what a processor does at once.
-    const slow = backend === "wgpu" && url === MODEL;
-    const found = { hadal: {}, "onnxruntime-web": {} };
-    for (let round = 0; round < (slow ? 1 : ROUNDS); round += 1) {
-      for (const engine of ENGINES) {
-        for (const memory of round === 0 ? [false, true] : [false]) {
-          const page = await harness.page("compare", { isolated: true });
-          try {
-            const figures = await page.evaluate(measure, [engine, backend, threads, url, SIZE, slow ? 2 : RUNS, memory]);
-            if (figures.times !== undefined) figures.time = median(figures.times);
-            for (const [key, value] of Object.entries(figures)) (found[engine][key] ??= []).push(value);
-          } catch (error) {
-            console.error(`${engine} on ${place}: ${error.message}`);
-          }
-          await page.close();
+    const [found, pages] = [{}, {}];
+    // Memory is measured by itself, in a page of its own: measuring it takes time.
+    for (const engine of ENGINES) {
+      for (const memory of [true, false]) {
+        const page = await harness.page("compare", { isolated: true });
+        try {
+          found[engine] = { ...found[engine], ...(await page.evaluate(prepare, [engine, backend, threads, url, SIZE, memory])) };
+          if (!memory) pages[engine] = page;
+        } catch (error) {
+          console.error(`${engine} on ${place}: ${error.message}`);
         }
+        if (memory) await page.close();
       }
     }
-    const middle = (engine, key) => median(found[engine][key] ?? [NaN]);
-    const ms = (key) => ENGINES.map((engine) => middle(engine, key)).map((value) => value.toFixed(value < 100 ? 1 : 0));
-    const ratio = (middle("hadal", "time") / middle("onnxruntime-web", "time")).toFixed(2);
-    rows.push([what, place, ...ms("time"), ratio, ...ms("first"), ...ms("load"), ...ENGINES.map((engine) => (middle(engine, "peak") / 1e6).toFixed(0))]);
+    // Both take turns, so that what else the machine does falls on both. A software GPU takes seconds for what a processor does at once.
+    const rounds = backend === "wgpu" && url === MODEL ? Math.min(ROUNDS, 2) : ROUNDS;
+    const times = Object.fromEntries(ENGINES.map((engine) => [engine, []]));
+    for (let round = 0; round < rounds && Object.keys(pages).length === ENGINES.length; round += 1) {
+      for (const engine of round % 2 === 0 ? ENGINES : [...ENGINES].reverse()) {
+        const taken = await pages[engine].evaluate(async (round) => {
+          const times = [];
+          for (let sum = 0; sum < round && times.length < 10; sum += times.at(-1)) times.push(await globalThis.once());
+          return times;
+        }, ROUND);
+        times[engine].push(median(taken));
+      }
+    }
+    const ratios = times[ENGINES[0]].map((time, round) => time / times[ENGINES[1]][round]);
+    for (const engine of ENGINES) if (times[engine].length > 0) found[engine].median = median(times[engine]);
+    await Promise.all(Object.values(pages).map((page) => page.close()));
+    const ms = (key) => ENGINES.map((engine) => (found[engine]?.[key] === undefined ? "–" : found[engine][key].toFixed(found[engine][key] < 100 ? 1 : 0)));
+    const ratio = ratios.length === 0 ? "–" : `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
+    rows.push([what, place, ...ms("median"), ratio, ...ms("first"), ...ms("load"), ...ENGINES.map((engine) => ((found[engine]?.peak ?? NaN) / 1e6).toFixed(0))]);
   }
 }
-console.log(`\n${ROUNDS} rounds of ${RUNS} runs, Chromium, ${new Date().toISOString().slice(0, 10)}. SwiftShader is a CPU that emulates a GPU: its times rank kernels on it and nothing else.\n`);
-console.log("| | on | Hadal, ms | onnxruntime-web, ms | Hadal's share of it | first run | first run of onnxruntime-web | load | load of onnxruntime-web | heaps while loading, MB | of onnxruntime-web |");
+console.log(`\n${ROUNDS} rounds, Chromium, ${new Date().toISOString().slice(0, 10)}. SwiftShader is a CPU that emulates a GPU: its times rank kernels on it and nothing else.\n`);
+console.log("| | on | Hadal, ms | onnxruntime-web, ms | ratio of a round: median (least to most) | first run | first run of onnxruntime-web | load | load of onnxruntime-web | heaps while loading, MB | of onnxruntime-web |");
 console.log("|---|---|---|---|---|---|---|---|---|---|---|");
 for (const row of rows) console.log(`| ${row.join(" | ")} |`);
 const bytes = async (folder, keep) => {
@@ -114,6 +123,23 @@ const own = (isolated) => bytes(join(harness.setting("HADAL_PACKAGE"), "dist"), 
 const wasm = await bytes(join(ort, "dist"), (name) => /^ort\.wasm\.min\.mjs$|^ort-wasm-simd-threaded\.(mjs|wasm)$/.test(name));
 const webgpu = await bytes(join(ort, "dist"), (name) => /^ort\.webgpu\.min\.mjs$|^ort-wasm-simd-threaded\.(jsep|asyncify)\.(mjs|wasm)$/.test(name));
 console.log(`\nWhat a page fetches, brotli: Hadal ${await own(false)} MB for both backends, with threads ${await own(true)} MB; onnxruntime-web ${wasm} MB for WebAssembly, at most ${webgpu} MB for WebGPU.`);
+/** Bytes of a package: of the files that are installed, and of the tarball that is fetched. */
+async function packed(folder) {
+  const to = await mkdtemp(join(tmpdir(), "hadal-compare-"));
+  try {
+    const { stdout } = await promisify(execFile)("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", to], { cwd: folder, maxBuffer: 64 << 20 });
+    const [{ size, unpackedSize }] = JSON.parse(stdout);
+    return [unpackedSize, size].map((bytes) => bytes / 1e6);
+  } finally {
+    await rm(to, { recursive: true, force: true });
+  }
+}
+const packages = [await packed(harness.setting("HADAL_PACKAGE")), await packed(ort)];
+console.log("\n| npm package, MB | Hadal | onnxruntime-web | part |\n|---|---|---|---|");
+["installed", "tarball"].forEach((what, at) => {
+  const [own, other] = packages.map((sizes) => sizes[at]);
+  console.log(`| ${what} | ${own.toFixed(2)} | ${other.toFixed(1)} | 1/${(other / own).toFixed(0)} |`);
+});
 await harness.close();
 process.exit(0);
 
