@@ -104,16 +104,8 @@ fn transposed(b: Block) -> Block {
     );
 }
 
-// Elements (m, k) to (m, k + 3) of A, all of them inside.
-fn load_a_row(batch: u32, m: u32, k: u32) -> Acc4 {
-    if A_ALONG_M {
-        return Acc4(load_a(batch, m, k), load_a(batch, m, k + 1u), load_a(batch, m, k + 2u), load_a(batch, m, k + 3u));
-    }
-    return load_a4(batch, m, k);
-}
-
-// Rows m to m + 3 and columns k to k + 3 of A; k + 3 is inside.
-fn load_a_block(batch: u32, m: u32, k: u32) -> Block {
+// `load_a_block` where four neighbours are read together.
+fn vectors_of_a(batch: u32, m: u32, k: u32) -> Block {
     if A_ALONG_M {
         return transposed(Block(
             load_a4(batch, m, k),
@@ -130,8 +122,21 @@ fn load_a_block(batch: u32, m: u32, k: u32) -> Block {
     );
 }
 
-// Rows k to k + 3 and columns n to n + 3 of B; k + 3 is inside.
-fn load_b_block(batch: u32, k: u32, n: u32) -> Block {
+// Rows m to m + 3 and columns k to k + 3 of A; k + 3 is inside. What lies behind the end of m repeats what is inside.
+fn load_a_block(batch: u32, m: u32, k: u32) -> Block {
+    //: hook load_a_block
+    // In a loop, like B's.
+    let last = rows() - 1u;
+    var block: array<Acc4, 4>;
+    for (var i = 0u; i < 16u; i++) {
+        block[i / 4u][i % 4u] = load_a(batch, min(m + i / 4u, last), k + i % 4u);
+    }
+    return Block(block[0], block[1], block[2], block[3]);
+    //: end
+}
+
+// `load_b_block` where four neighbours are read together.
+fn vectors_of_b(batch: u32, k: u32, n: u32) -> Block {
     if B_ALONG_K {
         return transposed(Block(
             load_b4(batch, k, n),
@@ -148,15 +153,27 @@ fn load_b_block(batch: u32, k: u32, n: u32) -> Block {
     );
 }
 
+// Rows k to k + 3 and columns n to n + 3 of B; k + 3 is inside. What lies behind the end of n repeats what is inside.
+fn load_b_block(batch: u32, k: u32, n: u32) -> Block {
+    //: hook load_b_block
+    // In a loop, so that what finds an element is compiled once: SwiftShader took minutes for so many copies of a convolution's.
+    let last = columns() - 1u;
+    var block: array<Acc4, 4>;
+    for (var i = 0u; i < 16u; i++) {
+        block[i / 4u][i % 4u] = load_b(batch, k + i / 4u, min(n + i % 4u, last));
+    }
+    return Block(block[0], block[1], block[2], block[3]);
+    //: end
+}
+
 // Elements (k, n) to (k, n + 3) of B, one by one; columns behind the end repeat the last.
 fn edge_b_row(batch: u32, k: u32, n: u32) -> Acc4 {
     let last = columns() - 1u;
-    return Acc4(
-        load_b(batch, k, min(n, last)),
-        load_b(batch, k, min(n + 1u, last)),
-        load_b(batch, k, min(n + 2u, last)),
-        load_b(batch, k, min(n + 3u, last)),
-    );
+    var row = Acc4();
+    for (var i = 0u; i < 4u; i++) {
+        row[i] = load_b(batch, k, min(n + i, last));
+    }
+    return row;
 }
 
 // One row of a times the block b, added to one row of sums.
@@ -191,12 +208,11 @@ fn store_row(batch: u32, m: u32, n: u32, sum: Acc4) {
 // Elements (m, k) to (m + 3, k) of A, one by one; rows behind the end repeat the last.
 fn edge_a_column(batch: u32, m: u32, k: u32) -> Acc4 {
     let last = rows() - 1u;
-    return Acc4(
-        load_a(batch, min(m, last), k),
-        load_a(batch, min(m + 1u, last), k),
-        load_a(batch, min(m + 2u, last), k),
-        load_a(batch, min(m + 3u, last), k),
-    );
+    var column = Acc4();
+    for (var i = 0u; i < 4u; i++) {
+        column[i] = load_a(batch, min(m + i, last), k);
+    }
+    return column;
 }
 
 // The products of a column of A and a row of B, added to sums.

@@ -99,32 +99,17 @@ fn transposed(b: Block) -> Block {
 
 // Elements (m, k) to (m, k + 3) of A, all of them inside.
 fn load_a_row(batch: u32, m: u32, k: u32) -> Acc4 {
-    if A_ALONG_M {
-        return Acc4(load_a(batch, m, k), load_a(batch, m, k + 1u), load_a(batch, m, k + 2u), load_a(batch, m, k + 3u));
+    //: hook load_a_row
+    var row = Acc4();
+    for (var i = 0u; i < 4u; i++) {
+        row[i] = load_a(batch, m, k + i);
     }
-    return load_a4(batch, m, k);
+    return row;
+    //: end
 }
 
-// Rows m to m + 3 and columns k to k + 3 of A; k + 3 is inside.
-fn load_a_block(batch: u32, m: u32, k: u32) -> Block {
-    if A_ALONG_M {
-        return transposed(Block(
-            load_a4(batch, m, k),
-            load_a4(batch, m, k + 1u),
-            load_a4(batch, m, k + 2u),
-            load_a4(batch, m, k + 3u),
-        ));
-    }
-    return Block(
-        load_a4(batch, m, k),
-        load_a4(batch, m + 1u, k),
-        load_a4(batch, m + 2u, k),
-        load_a4(batch, m + 3u, k),
-    );
-}
-
-// Rows k to k + 3 and columns n to n + 3 of B; k + 3 is inside.
-fn load_b_block(batch: u32, k: u32, n: u32) -> Block {
+// `load_b_block` where four neighbours are read together.
+fn vectors_of_b(batch: u32, k: u32, n: u32) -> Block {
     if B_ALONG_K {
         return transposed(Block(
             load_b4(batch, k, n),
@@ -141,15 +126,27 @@ fn load_b_block(batch: u32, k: u32, n: u32) -> Block {
     );
 }
 
+// Rows k to k + 3 and columns n to n + 3 of B; k + 3 is inside. What lies behind the end of n repeats what is inside.
+fn load_b_block(batch: u32, k: u32, n: u32) -> Block {
+    //: hook load_b_block
+    // In a loop, so that what finds an element is compiled once: SwiftShader took minutes for so many copies of a convolution's.
+    let last = columns() - 1u;
+    var block: array<Acc4, 4>;
+    for (var i = 0u; i < 16u; i++) {
+        block[i / 4u][i % 4u] = load_b(batch, k + i / 4u, min(n + i % 4u, last));
+    }
+    return Block(block[0], block[1], block[2], block[3]);
+    //: end
+}
+
 // Elements (k, n) to (k, n + 3) of B, one by one; columns behind the end repeat the last.
 fn edge_b_row(batch: u32, k: u32, n: u32) -> Acc4 {
     let last = columns() - 1u;
-    return Acc4(
-        load_b(batch, k, min(n, last)),
-        load_b(batch, k, min(n + 1u, last)),
-        load_b(batch, k, min(n + 2u, last)),
-        load_b(batch, k, min(n + 3u, last)),
-    );
+    var row = Acc4();
+    for (var i = 0u; i < 4u; i++) {
+        row[i] = load_b(batch, k, min(n + i, last));
+    }
+    return row;
 }
 
 // One row of a times the block b, added to one row of sums.

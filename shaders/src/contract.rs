@@ -246,6 +246,14 @@ impl Contraction {
             let address = module.affine(&vector.address, &coordinates);
             let _ = writeln!(text, "    return {};", module.load_vec4(vector.operand, &address)?);
             hooks.set(name, text);
+            // What is not read by fours is read in the loops that the kernel's file has.
+            match side {
+                Side::A => hooks.set("load_a_block", "    return vectors_of_a(batch, m, k);"),
+                Side::B => hooks.set("load_b_block", "    return vectors_of_b(batch, k, n);"),
+            }
+            if side == Side::A && vector.axis == VectorAxis::Depth {
+                hooks.set("load_a_row", "    return load_a4(batch, m, k);");
+            }
         }
         hooks.set("store", self.store(module)?);
         Ok(())
