@@ -36,9 +36,9 @@ mod profile;
 pub mod relaxed;
 #[cfg(target_arch = "wasm32")]
 pub mod session;
-#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
-pub mod team;
 #[cfg(target_arch = "wasm32")]
 pub mod sieve;
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+pub mod team;
 #[cfg(target_arch = "wasm32")]
 pub mod trainer;
