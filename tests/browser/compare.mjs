@@ -35,8 +35,12 @@ async function prepare([engine, backend, threads, url, size, memory]) {
   const shape = (name) => (name === "a" || name === "b" ? [size, size] : [1, 128]);
   const data = (name) => value(name, shape(name).reduce((a, b) => a * b, 1));
   let [peak, loading] = [0, memory];
-  // The browser counts WebAssembly's memory in the page, but not in a worker: Hadal says how much its own has. It never shrinks.
-  const apart = async () => (engine === "hadal" ? (await globalThis.hadal.devices()).find((info) => info.backend === "cpu").memory : 0);
+  // The browser counts WebAssembly's memory in the page, and in a worker where threads share it. Otherwise Hadal says how much its own has. It never shrinks.
+  const apart = async () => {
+    if (engine !== "hadal") return 0;
+    const { memory, threads } = (await globalThis.hadal.devices()).find((info) => info.backend === "cpu");
+    return threads.count > 1 ? 0 : memory;
+  };
   const look = async () => (peak = Math.max(peak, (await performance.measureUserAgentSpecificMemory()).bytes + (await apart())));
   const looking = (async () => {
     while (loading) await look();

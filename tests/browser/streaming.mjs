@@ -78,8 +78,8 @@ function onnx() {
 }
 
 /**
- * Loads a model while memory is measured, again and again: the page's and its worker's heap, and WebAssembly's memory, which the browser does not count in
- * with a worker's, but which never shrinks.
+ * Loads a model while memory is measured, again and again: the page's and its worker's heap, and WebAssembly's memory, which the browser only counts in
+ * with a worker's where threads share it, and which never shrinks.
  */
 async function measured(page, url, options) {
   return await page.evaluate(
@@ -87,7 +87,8 @@ async function measured(page, url, options) {
       let [before, peak, samples, loading] = [0, 0, 0, true];
       const measure = async () => {
         const heap = (await performance.measureUserAgentSpecificMemory()).bytes;
-        const bytes = heap + (await globalThis.hadal.devices()).find((info) => info.backend === "cpu").memory;
+        const { memory, threads } = (await globalThis.hadal.devices()).find((info) => info.backend === "cpu");
+        const bytes = heap + (threads.count > 1 ? 0 : memory);
         peak = Math.max(peak, bytes);
         samples += 1;
         return bytes;
