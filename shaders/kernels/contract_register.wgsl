@@ -95,6 +95,11 @@ fn load_b4(batch: u32, k: u32, n: u32) -> Acc4 {
     //: end
 }
 
+// `v` with `x` as its component `i`. Loops go by whole vectors: on lavapipe, stores to components that only a loop's counter names gave wrong gradients of a convolution.
+fn replaced(v: Acc4, i: u32, x: Acc) -> Acc4 {
+    return select(v, Acc4(x), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(i));
+}
+
 fn transposed(b: Block) -> Block {
     return Block(
         Acc4(b.x.x, b.y.x, b.z.x, b.w.x),
@@ -126,12 +131,11 @@ fn vectors_of_a(batch: u32, m: u32, k: u32) -> Block {
 fn load_a_block(batch: u32, m: u32, k: u32) -> Block {
     //: hook load_a_block
     // In a loop, like B's.
-    let last = rows() - 1u;
-    var block: array<Acc4, 4>;
-    for (var i = 0u; i < 16u; i++) {
-        block[i / 4u][i % 4u] = load_a(batch, min(m + i / 4u, last), k + i % 4u);
+    var lines: array<Acc4, 4>;
+    for (var i = 0u; i < 4u; i++) {
+        lines[i] = edge_a_column(batch, m, k + i);
     }
-    return Block(block[0], block[1], block[2], block[3]);
+    return transposed(Block(lines[0], lines[1], lines[2], lines[3]));
     //: end
 }
 
@@ -157,12 +161,11 @@ fn vectors_of_b(batch: u32, k: u32, n: u32) -> Block {
 fn load_b_block(batch: u32, k: u32, n: u32) -> Block {
     //: hook load_b_block
     // In a loop, so that what finds an element is compiled once: SwiftShader took minutes for so many copies of a convolution's.
-    let last = columns() - 1u;
-    var block: array<Acc4, 4>;
-    for (var i = 0u; i < 16u; i++) {
-        block[i / 4u][i % 4u] = load_b(batch, k + i / 4u, min(n + i % 4u, last));
+    var lines: array<Acc4, 4>;
+    for (var i = 0u; i < 4u; i++) {
+        lines[i] = edge_b_row(batch, k + i, n);
     }
-    return Block(block[0], block[1], block[2], block[3]);
+    return Block(lines[0], lines[1], lines[2], lines[3]);
     //: end
 }
 
@@ -171,7 +174,7 @@ fn edge_b_row(batch: u32, k: u32, n: u32) -> Acc4 {
     let last = columns() - 1u;
     var row = Acc4();
     for (var i = 0u; i < 4u; i++) {
-        row[i] = load_b(batch, k, min(n + i, last));
+        row = replaced(row, i, load_b(batch, k, min(n + i, last)));
     }
     return row;
 }
@@ -210,7 +213,7 @@ fn edge_a_column(batch: u32, m: u32, k: u32) -> Acc4 {
     let last = rows() - 1u;
     var column = Acc4();
     for (var i = 0u; i < 4u; i++) {
-        column[i] = load_a(batch, min(m + i, last), k);
+        column = replaced(column, i, load_a(batch, min(m + i, last), k));
     }
     return column;
 }
