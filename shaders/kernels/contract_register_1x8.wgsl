@@ -88,7 +88,7 @@ fn load_b4(batch: u32, k: u32, n: u32) -> Acc4 {
     //: end
 }
 
-// `v` with `x` as its component `i`. Loops go by whole vectors: on lavapipe, stores to components that only a loop's counter names gave wrong gradients of a convolution.
+// `v` with `x` as its component `i`. Without a store to a component, drivers unroll the loops below, and llvmpipe counts rounds (`Capabilities::ends_loops`).
 fn replaced(v: Acc4, i: u32, x: Acc) -> Acc4 {
     return select(v, Acc4(x), vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(i));
 }

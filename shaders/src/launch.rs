@@ -23,9 +23,14 @@ pub struct Capabilities {
     pub max_workgroups: u32,
     /// Whether a CPU emulates the device: fewer, fatter threads win.
     pub software: bool,
+    /// Whether the driver ends loops, without a word, once an invocation made so many rounds of them in all. Kernels then report it ([`LOOPS_ENDED`]).
+    pub ends_loops: bool,
     /// The language in which it takes kernels of a program's own beside WGSL.
     pub language: Option<KernelLanguage>,
 }
+
+/// Set in what a kernel reports in the word of faults where its loops were ended ([`Capabilities::ends_loops`]).
+pub const LOOPS_ENDED: u32 = 1 << 31;
 
 /// How the elements of a dtype lie in a storage buffer.
 ///
@@ -102,7 +107,7 @@ pub struct Launch {
     /// Uniform buffer at `@binding(bindings.len())`: `array<vec4<u32>, N>` of these sizes, each as the low 32 bits of its value, in order.
     /// It is always declared, with `N` at least 1.
     pub params: Vec<Dim>,
-    /// Whether the kernel can meet an index out of range: it then has `fault: array<atomic<u32>>` at `@binding(bindings.len() + 1)` and does
+    /// Whether the kernel can meet an index out of range, or a driver that ends its loops: it then has `fault: array<atomic<u32>>` at `@binding(bindings.len() + 1)` and does
     /// `atomicMax(&fault[0], code)`, where `code` is one more parameter that the backend appends after [`Launch::params`].
     pub faults: bool,
     /// Number of workgroups. Kernels derive the linear workgroup number as `id.x + id.y * num_workgroups.x`, so a backend is free to

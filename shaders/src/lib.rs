@@ -43,6 +43,8 @@
 //!
 //! An index that only the run knows is brought into range; where that is an error by the op's definition, the kernel reports a fault
 //! (see [`Launch::faults`]) and the backend turns it into one.
+//! Where a driver ends loops after so many rounds (Mesa's llvmpipe: 65,535 of an invocation, all loops together), every kernel ends with a look at whether that happened
+//! ([`Capabilities::ends_loops`]).
 #![forbid(unsafe_code)]
 
 mod attention;
@@ -67,4 +69,6 @@ mod types;
 mod vector;
 
 pub use candidates::candidates;
-pub use launch::{Binding, Candidate, Capabilities, Launch, NativeEntry, ShaderError, Source, Storage};
+pub use launch::{
+    Binding, Candidate, Capabilities, LOOPS_ENDED, Launch, NativeEntry, ShaderError, Source, Storage,
+};

@@ -3,7 +3,7 @@
 use crate::library;
 use crate::template::{Hooks, Template};
 use crate::types::{Kind, element_bytes, element_type, from_storage, to_storage};
-use crate::{Binding, Capabilities, Launch, ShaderError, Source, Storage};
+use crate::{Binding, Capabilities, LOOPS_ENDED, Launch, ShaderError, Source, Storage};
 use hadal_graph::program::{Affine, Program, Role, Step};
 use hadal_graph::{DType, Dim};
 use std::fmt::Write;
@@ -245,7 +245,7 @@ impl<'a> Module<'a> {
 
     /// The finished kernel: the template with `hooks`, the bindings and the library functions that it uses.
     pub(crate) fn finish(
-        self,
+        mut self,
         variant: &'static str,
         template: &str,
         mut hooks: Hooks,
@@ -256,13 +256,28 @@ impl<'a> Module<'a> {
         if needed > limit {
             return Err(ShaderError::Bindings { op: self.step.label.clone(), needed, limit });
         }
+        self.faults |= self.capabilities.ends_loops;
         hooks.set("bindings", self.declarations());
-        let text = Template::parse(template).fill(&hooks);
+        let mut text = Template::parse(template).fill(&hooks);
+        if self.capabilities.ends_loops {
+            self.watch_loops(&mut text);
+        }
         let functions = library::functions_for(&text);
         let enable = if self.slots.iter().any(|s| s.element == "f16") { "enable f16;\n\n" } else { "" };
         let source = format!("{enable}{text}{}{functions}", if functions.is_empty() { "" } else { "\n" });
         let (bindings, faults) = (self.bindings(), self.faults);
         Ok(Launch { variant, source, bindings, params: self.params, faults, workgroups, native: None })
+    }
+
+    /// Makes `main`, with which `text` ends, report a driver that ended its loops: one more loop, of two rounds that no compiler can know of, is ended after the first then.
+    fn watch_loops(&self, text: &mut String) {
+        let end = text.trim_end().len().saturating_sub(1);
+        text.truncate(end);
+        let _ = writeln!(
+            text,
+            "    let rounds = min(groups.x, 1u) + 1u;\n    var round = 0u;\n    for (; round < rounds; round++) {{\n    }}\n    if round != rounds {{\n        atomicMax(&fault[0], {} | {LOOPS_ENDED}u);\n    }}\n}}",
+            parameter(self.params.len())
+        );
     }
 
     /// What the kernel binds.

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompressSync } from "node:zlib";
 import { Harness } from "./harness.mjs";
+import { product } from "./onnx.mjs";
 
 const ROUNDS = Number(process.env.HADAL_ROUNDS ?? 7);
 /** Each: what it is called, the backend, and most threads of it. */
@@ -33,7 +34,7 @@ const MODELS = [
 const harness = await Harness.start();
 const ort = harness.setting("HADAL_ORT");
 harness.server.mount("/ort/", join(ort, "dist"));
-harness.server.put("/made/matmul.onnx", matmul(SIZE));
+harness.server.put("/made/matmul.onnx", product(SIZE));
 
 /** In the page: loads a model in one engine, and leaves `globalThis.once`, which runs it once and says how long that took. With `memory` the heaps are measured meanwhile. */
 async function prepare([engine, backend, threads, url, size, memory]) {
@@ -156,17 +157,3 @@ console.log("\n| npm package, MB | Hadal | onnxruntime-web | part |\n|---|---|--
 });
 await harness.close();
 process.exit(0);
-
-/** An ONNX file of one matrix product. */
-function matmul(size) {
-  const varint = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...varint(n >>> 7)]);
-  const number = (field, n) => [field << 3, ...varint(n)];
-  const bytes = (field, body) => [(field << 3) | 2, ...varint(body.length), ...body];
-  const text = (field, value) => bytes(field, [...Buffer.from(value)]);
-  const dim = bytes(1, number(1, size));
-  const type = bytes(2, bytes(1, [...number(1, 1), ...bytes(2, [...dim, ...dim])]));
-  const value = (name) => [...text(1, name), ...type];
-  const node = [...text(1, "a"), ...text(1, "b"), ...text(2, "c"), ...text(4, "MatMul")];
-  const graph = [...bytes(1, node), ...text(2, "matmul"), ...bytes(11, value("a")), ...bytes(11, value("b")), ...bytes(12, value("c"))];
-  return Buffer.from([...number(1, 8), ...bytes(7, graph), ...bytes(8, [...text(1, ""), ...number(2, 17)])]);
-}

@@ -54,7 +54,7 @@ pub fn use_relaxed(relaxed: Relaxed) -> bool {
 fn multiplies(scratch: usize) -> bool {
     const M: usize = 11;
     const N: usize = 21;
-    const K: usize = 300;
+    const K: usize = 301;
     let a: Vec<f32> = (0..M * K).map(|i| (i * 7 % 13) as f32 - 6.0).collect();
     let b: Vec<f32> = (0..K * N).map(|i| (i * 5 % 11) as f32 - 5.0).collect();
     let mut memory = vec![0.0f32; scratch];

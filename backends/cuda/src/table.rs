@@ -107,6 +107,8 @@ impl Driver {
                 text_of(text, status)
             }
         };
+        // The manual has no versions in names.
+        let call = call.trim_end_matches("_v2");
         let reason = format!("{call}: {} ({})", text(self.cuGetErrorName), text(self.cuGetErrorString));
         Err(match status {
             OUT_OF_MEMORY => Failure::OutOfMemory,

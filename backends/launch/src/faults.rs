@@ -1,6 +1,8 @@
-//! Indices out of range, which kernels report in one word of device memory.
+//! What kernels report in one word of device memory: indices out of range, and a driver that ended their loops.
 
 use crate::sync::lock;
+use hadal_device::DeviceError;
+use hadal_shaders::LOOPS_ENDED;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,9 +27,18 @@ impl Faults {
         index as u32 + 1
     }
 
-    /// The op that reports with `code`, if any does.
-    pub fn op(&self, code: u32) -> Option<String> {
-        lock(&self.ops).get((code as usize).checked_sub(1)?).cloned()
+    /// What the word says, if anything: `IndexOutOfRange`, or `Kernel` where the driver of `device` ended loops.
+    pub fn error(&self, device: &str, word: u32) -> Option<DeviceError> {
+        let index = (word & !LOOPS_ENDED).checked_sub(1)?;
+        let op = lock(&self.ops).get(index as usize).cloned()?;
+        Some(match word & LOOPS_ENDED {
+            0 => DeviceError::IndexOutOfRange { op },
+            _ => DeviceError::Kernel {
+                device: device.into(),
+                op,
+                reason: "the driver ended its loops before they were done (Mesa's llvmpipe ends them after 65,535 rounds), so what it computed is not complete\n  hint: use the cpu backend, or smaller sizes".into(),
+            },
+        })
     }
 
     /// Says that work which may report was submitted.

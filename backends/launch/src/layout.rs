@@ -97,6 +97,7 @@ mod tests {
             max_storage_buffers: 7,
             max_workgroups: 65535,
             software: true,
+            ends_loops: false,
             language: None,
         }
     }

@@ -30,6 +30,7 @@ pub(crate) fn capabilities(facts: &Facts) -> Capabilities {
         max_storage_buffers: MAX_BINDINGS,
         max_workgroups: 65_535,
         software: false,
+        ends_loops: false,
         language: Some(match facts.dialect {
             Dialect::Cuda => KernelLanguage::Cuda,
             Dialect::Hip { .. } => KernelLanguage::Hip,

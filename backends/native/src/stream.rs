@@ -50,26 +50,44 @@ macro_rules! function {
 
 /// A driver's functions. An address of the device is a number as wide as a pointer.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "each is called what it does")]
 pub struct StreamCalls {
+    /// `cuStreamCreate`, `hipStreamCreateWithFlags`.
     pub stream_create: Function<unsafe extern "C" fn(*mut Raw, c_uint) -> Status>,
+    /// `cuStreamDestroy`, `hipStreamDestroy`.
     pub stream_destroy: Function<unsafe extern "C" fn(Raw) -> Status>,
+    /// `cuStreamSynchronize`, `hipStreamSynchronize`.
     pub stream_synchronize: Function<unsafe extern "C" fn(Raw) -> Status>,
+    /// `cuEventCreate`, `hipEventCreateWithFlags`.
     pub event_create: Function<unsafe extern "C" fn(*mut Raw, c_uint) -> Status>,
+    /// `cuEventDestroy`, `hipEventDestroy`.
     pub event_destroy: Function<unsafe extern "C" fn(Raw) -> Status>,
+    /// `cuEventRecord`, `hipEventRecord`.
     pub event_record: Function<unsafe extern "C" fn(Raw, Raw) -> Status>,
+    /// `cuEventSynchronize`, `hipEventSynchronize`.
     pub event_synchronize: Function<unsafe extern "C" fn(Raw) -> Status>,
+    /// `cuEventElapsedTime`, `hipEventElapsedTime`.
     pub event_elapsed: Function<unsafe extern "C" fn(*mut c_float, Raw, Raw) -> Status>,
+    /// Device memory.
     pub memory: MemoryCalls,
+    /// `cuMemHostAlloc`, `hipHostMalloc`.
     pub host_allocate: Function<unsafe extern "C" fn(*mut *mut c_void, usize, c_uint) -> Status>,
+    /// `cuMemFreeHost`, `hipHostFree`.
     pub host_free: Function<unsafe extern "C" fn(*mut c_void) -> Status>,
+    /// `cuMemcpyHtoDAsync`, `hipMemcpyHtoDAsync`.
     pub upload: Function<unsafe extern "C" fn(u64, *const c_void, usize, Raw) -> Status>,
+    /// `cuMemcpyDtoHAsync`, `hipMemcpyDtoHAsync`.
     pub download: Function<unsafe extern "C" fn(*mut c_void, u64, usize, Raw) -> Status>,
+    /// `cuMemcpyDtoDAsync`, `hipMemcpyDtoDAsync`.
     pub copy: Function<unsafe extern "C" fn(u64, u64, usize, Raw) -> Status>,
+    /// `cuMemsetD8Async`, `hipMemsetD8Async`.
     pub set_bytes: Function<unsafe extern "C" fn(u64, c_uchar, usize, Raw) -> Status>,
+    /// `cuModuleLoadData`, `hipModuleLoadData`.
     pub module_load: Function<unsafe extern "C" fn(*mut Raw, *const c_void) -> Status>,
+    /// `cuModuleUnload`, `hipModuleUnload`.
     pub module_unload: Function<unsafe extern "C" fn(Raw) -> Status>,
+    /// `cuModuleGetFunction`, `hipModuleGetFunction`.
     pub module_function: Function<unsafe extern "C" fn(*mut Raw, Raw, *const c_char) -> Status>,
+    /// `cuLaunchKernel`, `hipModuleLaunchKernel`.
     pub launch: Function<Launch>,
 }
 
@@ -90,16 +108,19 @@ pub type Launch = unsafe extern "C" fn(
 
 /// How a driver reserves device memory.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "each is called what it does")]
 pub enum MemoryCalls {
     /// In no stream's order: it waits for work that uses what is given back.
     Waiting {
+        /// `cuMemAlloc`, `hipMalloc`.
         allocate: Function<unsafe extern "C" fn(*mut u64, usize) -> Status>,
+        /// `cuMemFree`, `hipFree`.
         free: Function<unsafe extern "C" fn(u64) -> Status>,
     },
     /// In the stream's order.
     Ordered {
+        /// `cuMemAllocAsync`.
         allocate: Function<unsafe extern "C" fn(*mut u64, usize, Raw) -> Status>,
+        /// `cuMemFreeAsync`.
         free: Function<unsafe extern "C" fn(u64, Raw) -> Status>,
     },
 }
@@ -148,13 +169,13 @@ impl<V: Vendor> Stream<V> {
     /// Runs `call` with a function of the driver, on this device.
     fn call<F>(&self, function: Function<F>, call: impl FnOnce(F) -> Status) -> Result<(), Failure> {
         self.vendor.enter()?;
-        self.vendor.check(function.name.trim_end_matches("_v2"), call(function.call))
+        self.vendor.check(function.name, call(function.call))
     }
 
     /// Runs `call` with a function that gives something back: even where the device cannot be made this thread's.
     fn release<F>(&self, function: Function<F>, call: impl FnOnce(F) -> Status) -> Result<(), Failure> {
         let entered = self.vendor.enter();
-        self.vendor.check(function.name.trim_end_matches("_v2"), call(function.call))?;
+        self.vendor.check(function.name, call(function.call))?;
         entered
     }
 

@@ -137,8 +137,8 @@ pub(crate) fn download<T>(
         Ok((code, use_bytes(&found[WORD..WORD + bytes])))
     };
     let (code, result) = copy().map_err(|failure| gpu.failure(op, failure))?;
-    match context.faults.op(code) {
-        Some(op) => Err(DeviceError::IndexOutOfRange { op }),
+    match context.faults.error(&context.name(), code) {
+        Some(error) => Err(error),
         None => Ok(result),
     }
 }

@@ -27,6 +27,8 @@ pub(crate) fn capabilities(
         max_storage_buffers: (limits.max_storage_buffers_per_shader_stage.max(2) - 1).min(MAX_BINDINGS),
         max_workgroups: limits.max_compute_workgroups_per_dimension,
         software: info.device_type == wgpu::DeviceType::Cpu,
+        // Mesa's llvmpipe, under Vulkan (lavapipe) and under GL.
+        ends_loops: info.name.contains("llvmpipe"),
         language: None,
     }
 }

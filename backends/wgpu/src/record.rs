@@ -120,8 +120,8 @@ impl Recorder {
         drop(view);
         staging.block().unmap();
         context.gpu.check()?;
-        match context.faults.op(code).filter(|_| faults) {
-            Some(op) => Err(DeviceError::IndexOutOfRange { op }),
+        match context.faults.error(&context.name(), code).filter(|_| faults) {
+            Some(error) => Err(error),
             None => Ok(result),
         }
     }

@@ -223,3 +223,26 @@ fn printing_shows_values_only_where_they_are() -> Result<()> {
     assert_eq!(y.to_string(), "Tensor(f32[2, 2] on reference:0, not computed)");
     Ok(())
 }
+
+/// Mesa's llvmpipe ends the loops of an invocation after 65,535 rounds: what needs more is right, or an error that says so.
+#[test]
+fn a_driver_that_ends_loops_gives_no_wrong_number() -> Result<()> {
+    for device in ["cpu", "wgpu"].into_iter().filter_map(|name| Device::open(name).ok()) {
+        for n in [60_000, 100_000, 200_000] {
+            let ones = Tensor::new(&device, &vec![1.0f32; n], [1, n])?;
+            match ones.cumsum(1)?.to_vec::<f32>() {
+                Ok(sums) => assert_eq!(sums.last(), Some(&(n as f32)), "{device:?}"),
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(
+                        n > 65_535 && text.contains("ended its loops") && text.contains("hint"),
+                        "{text}"
+                    );
+                }
+            }
+        }
+        // The device works on.
+        assert_eq!(Tensor::new(&device, &[1.0f32, 2.0], [2])?.cumsum(0)?.to_vec::<f32>()?, [1.0, 3.0]);
+    }
+    Ok(())
+}

@@ -40,6 +40,7 @@ pub(crate) fn capability_sets() -> Vec<(&'static str, Capabilities)> {
         max_storage_buffers: 64,
         max_workgroups: 65535,
         software: true,
+        ends_loops: false,
         language: None,
     };
     let web = Capabilities {

@@ -427,27 +427,27 @@ impl Importer {
         if let Some(node) = slot.node {
             return Ok(node);
         }
-        let node = match (&slot.tensor, &slot.known) {
-            _ if slot.apart.is_some() => self.apart(id)?,
-            (Some(tensor), _) => {
+        let node = match (&slot.apart, &slot.tensor, &slot.known) {
+            (Some(apart), ..) => {
+                let apart = apart.clone();
+                self.apart(apart)?
+            }
+            (None, Some(tensor), _) => {
                 let (name, tensor) = (slot.name.clone(), tensor.clone());
                 self.leaf(&name, tensor)?
             }
-            (None, Some(known)) => {
+            (None, None, Some(known)) => {
                 let known = known.clone();
                 self.sizes(&known)?
             }
-            (None, None) => return Err(Refusal::malformed("an operand without a value", "one")),
+            (None, None, None) => return Err(Refusal::malformed("an operand without a value", "one")),
         };
         self.slots[id.0].node = Some(node);
         Ok(node)
     }
 
     /// A parameter whose elements are elsewhere.
-    fn apart(&mut self, id: ValueId) -> Result<NodeId, Refusal> {
-        let Some(tensor) = self.slots[id.0].apart.clone() else {
-            return Err(Refusal::malformed("an operand without a value", "one"));
-        };
+    fn apart(&mut self, tensor: Apart) -> Result<NodeId, Refusal> {
         let node = self.graph.parameter(&tensor.name, tensor.dtype, tensor.shape.as_slice())?;
         self.graph.set_location(node, None);
         self.apart.push(tensor);

@@ -49,6 +49,7 @@ pub(crate) fn subjects<'a>(case: &'a Case, expected: &'a [Vec<HostTensor>]) -> V
         max_storage_buffers: 64,
         max_workgroups: 65535,
         software: false,
+        ends_loops: false,
         language: None,
     };
     let mut subjects: Vec<Subject> = Vec::new();
