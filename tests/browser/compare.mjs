@@ -17,8 +17,8 @@ const PLACES = [
   ["WebAssembly, 2 threads", "cpu", 2],
   ["WebGPU on SwiftShader", "wgpu", 1],
 ];
-/** Those whose names begin so, where not all are wanted. */
-const CHOSEN = process.env.HADAL_PLACE ?? "";
+/** Where not all are wanted: the places whose names begin so, and the models whose names hold this; `0` leaves out the memory, which takes minutes. */
+const [PLACE, WHAT, MEMORY] = [process.env.HADAL_PLACE ?? "", process.env.HADAL_WHAT ?? "", process.env.HADAL_MEMORY !== "0"];
 const SIZE = 512;
 const MINILM = "/models/minilm-int8/model.onnx";
 /**
@@ -86,13 +86,13 @@ const ROUND = 300;
 const ENGINES = ["hadal", "onnxruntime-web"];
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const rows = [];
-for (const [what, own, other] of MODELS) {
-  for (const [place, backend, threads] of PLACES.filter(([place]) => place.startsWith(CHOSEN))) {
+for (const [what, own, other] of MODELS.filter(([what]) => what.includes(WHAT))) {
+  for (const [place, backend, threads] of PLACES.filter(([place]) => place.startsWith(PLACE))) {
     const [found, pages] = [{}, {}];
     const files = { [ENGINES[0]]: own, [ENGINES[1]]: other };
     // Memory is measured by itself, in a page of its own: measuring it takes time.
     for (const engine of ENGINES) {
-      for (const memory of [true, false]) {
+      for (const memory of MEMORY ? [true, false] : [false]) {
         const page = await harness.page("compare", { isolated: true });
         try {
           found[engine] = { ...found[engine], ...(await page.evaluate(prepare, [engine, backend, threads, files[engine], SIZE, memory])) };
@@ -121,7 +121,7 @@ for (const [what, own, other] of MODELS) {
     await Promise.all(Object.values(pages).map((page) => page.close()));
     const ms = (key) => ENGINES.map((engine) => (found[engine]?.[key] === undefined ? "–" : found[engine][key].toFixed(found[engine][key] < 100 ? 1 : 0)));
     const ratio = ratios.length === 0 ? "–" : `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
-    rows.push([what, place, ...ms("median"), ratio, ...ms("first"), ...ms("load"), ...ENGINES.map((engine) => ((found[engine]?.peak ?? NaN) / 1e6).toFixed(0))]);
+    rows.push([what, place, ...ms("median"), ratio, ...ms("first"), ...ms("load"), ...ENGINES.map((engine) => (found[engine]?.peak === undefined ? "–" : (found[engine].peak / 1e6).toFixed(0)))]);
   }
 }
 console.log(`\n${ROUNDS} rounds, Chromium, ${new Date().toISOString().slice(0, 10)}. SwiftShader is a CPU that emulates a GPU: its times rank kernels on it and nothing else.\n`);

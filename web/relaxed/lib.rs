@@ -10,8 +10,8 @@
 #![no_std]
 
 use core::arch::wasm32::{
-    f32x4_extract_lane, f32x4_relaxed_madd, f32x4_splat, unreachable, v128, v128_load, v128_load32_splat,
-    v128_store,
+    f32x4_extract_lane, f32x4_relaxed_madd, f32x4_splat, i32x4_shuffle, i64x2_shuffle, unreachable, v128,
+    v128_load, v128_load32_splat, v128_store,
 };
 
 #[panic_handler]
@@ -154,10 +154,17 @@ unsafe fn pack(depth: usize, width: usize, (b, row, column): (*const f32, isize,
 unsafe fn pack_rows(rows: usize, depth: usize, (a, row, column): (*const f32, isize, isize), to: *mut f32) {
     // SAFETY: the caller's promise.
     unsafe {
+        let vectors = if column == 1 && rows == ROWS { depth / 4 * 4 } else { 0 };
+        let mut p = 0;
+        while p < vectors {
+            turn(a.add(p), row, to.add(p * ROWS));
+            p += 4;
+        }
         let mut r = 0;
         while r < rows {
-            let (mut from, mut to) = (a.offset(r as isize * row), to.add(r));
-            let mut p = 0;
+            let mut from = a.offset(r as isize * row + vectors as isize * column);
+            let mut to = to.add(vectors * rows + r);
+            let mut p = vectors;
             while p < depth {
                 *to = *from;
                 (from, to) = (from.offset(column), to.add(rows));
@@ -165,6 +172,29 @@ unsafe fn pack_rows(rows: usize, depth: usize, (a, row, column): (*const f32, is
             }
             r += 1;
         }
+    }
+}
+
+/// Four columns of [`ROWS`] rows, column by column.
+///
+/// Safety: as [`pack_rows`].
+#[inline(always)]
+unsafe fn turn(a: *const f32, row: isize, to: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (r0, r1) = (v128_load(a.cast()), v128_load(a.offset(row).cast()));
+        let (r2, r3) = (v128_load(a.offset(2 * row).cast()), v128_load(a.offset(3 * row).cast()));
+        let (r4, r5) = (v128_load(a.offset(4 * row).cast()), v128_load(a.offset(5 * row).cast()));
+        // Pairs of neighbouring rows: columns 0 and 1, then 2 and 3.
+        let (a0, a2) = (i32x4_shuffle::<0, 4, 1, 5>(r0, r1), i32x4_shuffle::<2, 6, 3, 7>(r0, r1));
+        let (b0, b2) = (i32x4_shuffle::<0, 4, 1, 5>(r2, r3), i32x4_shuffle::<2, 6, 3, 7>(r2, r3));
+        let (c0, c2) = (i32x4_shuffle::<0, 4, 1, 5>(r4, r5), i32x4_shuffle::<2, 6, 3, 7>(r4, r5));
+        v128_store(to.cast(), i64x2_shuffle::<0, 2>(a0, b0));
+        v128_store(to.add(4).cast(), i64x2_shuffle::<0, 3>(c0, a0));
+        v128_store(to.add(8).cast(), i64x2_shuffle::<1, 3>(b0, c0));
+        v128_store(to.add(12).cast(), i64x2_shuffle::<0, 2>(a2, b2));
+        v128_store(to.add(16).cast(), i64x2_shuffle::<0, 3>(c2, a2));
+        v128_store(to.add(20).cast(), i64x2_shuffle::<1, 3>(b2, c2));
     }
 }
 

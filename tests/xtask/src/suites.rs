@@ -60,6 +60,10 @@ macro_rules! features {
     };
 }
 
+/// lavapipe without LLVM's optimisations. Of suites that make thousands of kernels and run each once, compiling them is most of the time: all op cases take
+/// 65 s so, and 101 s otherwise.
+const LAVAPIPE: &[(&str, &str)] = &[("GALLIVM_PERF", "nopt")];
+
 /// Features beside the default ones that all tests are built with.
 pub(crate) const FEATURES: &str = features!();
 
@@ -120,13 +124,16 @@ pub(crate) fn all() -> &'static [Suite] {
             suite("wgpu-limits", "the same with WebGPU's default limits", Tests(&["hadal-wgpu"]))
                 .needs(&[Driver])
                 .with(&[("HADAL_WGPU_FEATURES", "none")]),
-            suite("hadal", "tensors, models, layers", Tests(&["hadal"])).needs(&[Driver, Models]),
+            suite("hadal", "tensors, models, layers", Tests(&["hadal"]))
+                .needs(&[Driver, Models])
+                .with(LAVAPIPE),
             suite(
                 "cross",
                 "every op case on every backend, on wgpu with all features and with WebGPU's default limits",
                 Tests(&["hadal-suite"]),
             )
-            .needs(&[Driver, Models, Cuda]),
+            .needs(&[Driver, Models, Cuda])
+            .with(LAVAPIPE),
             suite("train", "metrics, records, recipes, losses beside PyTorch's", Tests(&["hadal-train"]))
                 .needs(&[Driver, Data]),
             suite("cli", "the hadal command and these tasks", Tests(&["hadal-cli", "xtask"]))

@@ -3,8 +3,9 @@
 use super::map::{Bound, Map, merge, product};
 use crate::ops::{self, Loop1, Loop2, Loop3};
 use hadal_device::DeviceError;
-use hadal_graph::program::{Affine, Indirect, Instr, PointwiseProgram, Reg, Store};
+use hadal_graph::program::{Affine, BinaryOp, Indirect, Instr, PointwiseProgram, Reg, Store};
 use hadal_graph::{Bindings, DType};
+use smallvec::SmallVec;
 
 /// What a step reads and writes, as far as compilation needs it.
 #[derive(Debug)]
@@ -34,8 +35,8 @@ pub(crate) struct Source<'a> {
     pub(crate) order: Option<&'a [usize]>,
     /// The dtype of each accumulator.
     pub(crate) accumulators: &'a [DType],
-    /// Whether accumulators come as vectors along the block instead of as one number.
-    pub(crate) vectors: bool,
+    /// How many accumulators, from the first, come as one number. Any other is a vector along the block.
+    pub(crate) numbers: usize,
 }
 
 /// How often an instruction must be evaluated.
@@ -95,6 +96,15 @@ pub(super) struct Node {
     pub(super) splat: bool,
     /// The store that may receive the register directly.
     pub(super) direct: Option<usize>,
+    /// Whether it is the first of the values, and differs from position to position.
+    pub(super) wanted: bool,
+}
+
+impl Node {
+    fn new(op: Op, dtype: DType) -> Node {
+        let size = ops::lane(dtype).size();
+        Node { op, dtype, size, class: Class::Varying, slot: 0, splat: false, direct: None, wanted: false }
+    }
 }
 
 pub(super) struct StoreOp {
@@ -106,16 +116,26 @@ pub(super) struct StoreOp {
     pub(super) convert: Loop1,
 }
 
+/// The nodes of each class, in the order in which they are evaluated.
+pub(super) struct Order {
+    pub(super) uniform: Vec<usize>,
+    pub(super) row: Vec<usize>,
+    pub(super) varying: Vec<usize>,
+    /// Those of rows and varying ones.
+    pub(super) moving: Vec<usize>,
+}
+
 /// A pointwise program for one set of sizes.
 pub(crate) struct Compiled {
     pub(super) extents: Vec<usize>,
     pub(super) total: usize,
+    pub(super) order: Order,
     pub(super) nodes: Vec<Node>,
     pub(super) stores: Vec<StoreOp>,
     pub(super) block: usize,
     pub(super) scratch: usize,
     pub(super) values: Vec<usize>,
-    pub(super) vectors: bool,
+    pub(super) numbers: usize,
 }
 
 impl Compiled {
@@ -134,6 +154,17 @@ impl Compiled {
     /// Most positions that one evaluation covers.
     pub(crate) fn block(&self) -> usize {
         self.block
+    }
+
+    /// Whether rows are long enough that blocks are best cut at their ends: within a row, memory is used where it lies.
+    pub(crate) fn is_by_rows(&self) -> bool {
+        self.inner() >= self.block / 4
+    }
+
+    /// How many positions from `start` on are evaluated best at once.
+    pub(crate) fn stretch(&self, start: usize) -> usize {
+        let inner = self.inner();
+        if self.is_by_rows() { self.block.min(inner - start % inner) } else { self.block }
     }
 
     /// Extent of the innermost axis after merging.
@@ -157,6 +188,23 @@ impl Compiled {
     /// Bytes of a frame's registers.
     pub(crate) fn scratch(&self) -> usize {
         self.scratch
+    }
+}
+
+/// A product of [`ops::scaled`] or [`ops::shifted`].
+enum Dequantised {
+    /// Weight and scale.
+    Scaled(Loop2, Reg, Reg),
+    /// Weight, zero point and scale.
+    Shifted(Loop3, Reg, Reg, Reg),
+}
+
+impl Dequantised {
+    fn operands(&self) -> SmallVec<[Reg; 3]> {
+        match *self {
+            Dequantised::Scaled(_, w, scale) => [w, scale].as_slice().into(),
+            Dequantised::Shifted(_, w, zero, scale) => [w, zero, scale].as_slice().into(),
+        }
     }
 }
 
@@ -204,15 +252,25 @@ impl Compiler<'_> {
         self.classify(&stores, &values);
         self.choose_direct(&stores);
         let (block, scratch) = self.allocate(&stores, &values);
+        let of = |wanted: &dyn Fn(Class) -> bool| {
+            (0..self.nodes.len()).filter(|&n| wanted(self.nodes[n].class)).collect()
+        };
+        let order = Order {
+            uniform: of(&|class| class == Class::Uniform),
+            row: of(&|class| class == Class::Row),
+            varying: of(&|class| class == Class::Varying),
+            moving: of(&|class| class != Class::Uniform),
+        };
         Ok(Compiled {
             extents,
             total,
+            order,
             nodes: self.nodes,
             stores,
             block,
             scratch,
             values,
-            vectors: self.source.vectors,
+            numbers: self.source.numbers,
         })
     }
 
@@ -228,7 +286,11 @@ impl Compiler<'_> {
         }
         for reg in (0..instrs.len()).rev() {
             if live[reg] {
-                for operand in instrs[reg].instr.operands() {
+                let operands = match self.dequantised(reg) {
+                    Some(found) => found.operands(),
+                    None => instrs[reg].instr.operands(),
+                };
+                for operand in operands {
                     if operand >= reg {
                         return Err(self.malformed("a register that is defined later"));
                     }
@@ -300,6 +362,15 @@ impl Compiler<'_> {
         let typed = &self.source.program.instrs[reg];
         let dtype = typed.dtype;
         let of = |r: Reg| self.source.program.dtype(r);
+        if let Some(found) = self.dequantised(reg) {
+            let op = match found {
+                Dequantised::Scaled(f, w, scale) => Op::Two(f, self.at(w)?, self.at(scale)?),
+                Dequantised::Shifted(f, w, zero, scale) => {
+                    Op::Three(f, self.at(w)?, self.at(zero)?, self.at(scale)?)
+                }
+            };
+            return Ok(Node::new(op, dtype));
+        }
         let op = match &typed.instr {
             Instr::Load { operand, map, indirect } => {
                 let &(stored, elements) = self
@@ -371,8 +442,35 @@ impl Compiler<'_> {
                 Op::Random { key: [self.at(key[0])?, self.at(key[1])?], counter: self.map(counter)? }
             }
         };
-        let size = ops::lane(dtype).size();
-        Ok(Node { op, dtype, size, class: Class::Varying, slot: 0, splat: false, direct: None })
+        Ok(Node::new(op, dtype))
+    }
+
+    /// If a register is a byte times a scale in `f32`, with or without a zero point: what it is made of. Instead of one pass for each
+    /// instruction there is one in all.
+    fn dequantised(&self, reg: Reg) -> Option<Dequantised> {
+        let program = self.source.program;
+        // A register of that dtype. Malformed programs refer to later ones.
+        let instr = |r: Reg, before: Reg, dtype: DType| {
+            let typed = program.instrs.get(r).filter(|typed| r < before && typed.dtype == dtype)?;
+            Some(&typed.instr)
+        };
+        let Instr::Binary(BinaryOp::Mul, a, b) = *instr(reg, usize::MAX, DType::F32)? else { return None };
+        let from = |cast: Reg, scale: Reg| {
+            let Instr::Cast(whole) = *instr(cast, reg, DType::F32)? else { return None };
+            instr(scale, reg, DType::F32)?;
+            let dtype = program.instrs.get(whole).filter(|_| whole < cast)?.dtype;
+            if let Some(f) = ops::scaled(dtype) {
+                return Some(Dequantised::Scaled(f, whole, scale));
+            }
+            let Instr::Binary(BinaryOp::Sub, wide, zero) = *instr(whole, cast, DType::I32)? else {
+                return None;
+            };
+            instr(zero, whole, DType::I32)?;
+            let Instr::Cast(w) = *instr(wide, whole, DType::I32)? else { return None };
+            let dtype = program.instrs.get(w).filter(|_| w < wide)?.dtype;
+            Some(Dequantised::Shifted(ops::shifted(dtype)?, w, zero, scale))
+        };
+        from(a, b).or_else(|| from(b, a))
     }
 
     fn store(&self, store: &Store) -> Result<StoreOp, DeviceError> {
@@ -448,8 +546,8 @@ impl Compiler<'_> {
                     let indices = l.indirect.iter().map(|i| class(i.node)).max().unwrap_or(Class::Uniform);
                     of_map(&l.map).max(of_bounds(&l.bounds)).max(indices)
                 }
-                Op::Accumulator(_) if self.source.vectors => Class::Varying,
-                Op::Accumulator(_) => Class::Row,
+                Op::Accumulator(a) if *a < self.source.numbers => Class::Row,
+                Op::Accumulator(_) => Class::Varying,
                 Op::Const(_) => Class::Uniform,
                 Op::Index(m) => of_map(m),
                 Op::InBounds(b) => of_bounds(b),
@@ -473,6 +571,9 @@ impl Compiler<'_> {
             s.indirect.iter().for_each(|i| self.nodes[i.node].splat = true);
         }
         values.iter().for_each(|&v| self.nodes[v].splat = true);
+        if let Some(&first) = values.first() {
+            self.nodes[first].wanted = self.nodes[first].class == Class::Varying;
+        }
     }
 
     fn operands(&self, n: usize) -> Vec<usize> {

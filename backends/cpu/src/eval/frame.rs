@@ -49,6 +49,10 @@ pub(crate) struct Frame {
     segments: Vec<Segment>,
     pub(super) addresses: Vec<i64>,
     row: Option<usize>,
+    /// How many lanes registers of the row have.
+    repeated: usize,
+    /// Where the first value is to be, while [`Compiled::eval_into`] runs.
+    target: Option<*mut u8>,
     started: bool,
     fault: bool,
 }
@@ -62,6 +66,8 @@ impl Frame {
             segments: Vec::new(),
             addresses: Vec::new(),
             row: None,
+            repeated: 0,
+            target: None,
             started: false,
             fault: false,
         }
@@ -92,7 +98,7 @@ impl Compiled {
     /// Evaluates positions `start..start + length`, of which there are at most [`Compiled::block`], and performs the stores.
     ///
     /// Safety: `operands` are those of the step that this was compiled for and keep the promise of [`Operands`]; `accumulators` point to as
-    /// many lanes as `vectors` says; `start + length` is at most [`Compiled::total`]; `frame` was made for `self` and has seen no
+    /// many lanes as `numbers` says; `start + length` is at most [`Compiled::total`]; `frame` was made for `self` and has seen no
     /// other operands; no other worker evaluates positions that store to the same elements.
     pub(crate) unsafe fn eval(
         &self,
@@ -107,29 +113,59 @@ impl Compiled {
             return;
         }
         let inner = self.inner();
+        let order = &self.order;
         // SAFETY: for all calls below, the promises are the caller's own.
         unsafe {
             if !frame.started {
-                self.segment(frame, start, 1);
-                self.nodes_of(frame, operands, accumulators, 1, &|c| c == Class::Uniform);
-                self.splat_all(frame, Class::Uniform, self.block);
+                self.within_row(frame, start, 1);
+                self.nodes_of(frame, operands, accumulators, 1, &order.uniform);
+                self.splat_all(frame, &order.uniform, self.block);
                 frame.started = true;
             }
             if start % inner + length <= inner {
-                if frame.row != Some(start / inner) {
-                    self.segment(frame, start, 1);
-                    self.nodes_of(frame, operands, accumulators, 1, &|c| c == Class::Row);
-                    self.splat_all(frame, Class::Row, self.block.min(inner));
-                    frame.row = Some(start / inner);
+                if !order.row.is_empty() {
+                    if frame.row != Some(start / inner) {
+                        self.within_row(frame, start, 1);
+                        self.nodes_of(frame, operands, accumulators, 1, &order.row);
+                        (frame.row, frame.repeated) = (Some(start / inner), 1);
+                    }
+                    if frame.repeated < length {
+                        self.splat_all(frame, &order.row, length);
+                        frame.repeated = length;
+                    }
                 }
-                self.segment(frame, start, length);
-                self.nodes_of(frame, operands, accumulators, length, &|c| c == Class::Varying);
+                self.within_row(frame, start, length);
+                self.nodes_of(frame, operands, accumulators, length, &order.varying);
                 self.stores(frame, operands, length, true);
             } else {
                 frame.row = None;
                 self.segment(frame, start, length);
-                self.nodes_of(frame, operands, accumulators, length, &|c| c != Class::Uniform);
+                self.nodes_of(frame, operands, accumulators, length, &order.moving);
                 self.stores(frame, operands, length, false);
+            }
+        }
+    }
+
+    /// As [`Compiled::eval`], with the lanes of the first value in `out`.
+    ///
+    /// Safety: as [`Compiled::eval`]; `out` holds `length` lanes and is apart from the operands and the frame.
+    pub(crate) unsafe fn eval_into(
+        &self,
+        frame: &mut Frame,
+        operands: &Operands,
+        start: usize,
+        length: usize,
+        accumulators: Accumulators<'_>,
+        out: *mut u8,
+    ) {
+        frame.target = Some(out);
+        // SAFETY: the caller's promise. What was not computed in place is copied from its register, which holds `length` lanes.
+        unsafe {
+            self.eval(frame, operands, start, length, accumulators);
+            frame.target = None;
+            let value = self.value(frame, 0);
+            if !std::ptr::eq(value, out) {
+                std::ptr::copy_nonoverlapping(value, out, length * self.nodes[self.values[0]].size);
             }
         }
     }
@@ -137,6 +173,14 @@ impl Compiled {
     /// The n-th of [`Source::values`](super::Source::values) after [`Compiled::eval`]: as many lanes as positions were evaluated, valid until the next evaluation.
     pub(crate) fn value(&self, frame: &Frame, n: usize) -> *const u8 {
         frame.registers[self.values[n]]
+    }
+
+    /// The one segment of a range within a row.
+    fn within_row(&self, frame: &mut Frame, start: usize, length: usize) {
+        frame.segments.clear();
+        frame.segments.push(Segment { at: 0, length, rows: 1, coordinates: 0 });
+        frame.coordinates.resize(self.extents.len(), 0);
+        map::coordinates(start, &self.extents, &mut frame.coordinates);
     }
 
     /// Cuts a range into rows.
@@ -184,12 +228,10 @@ impl Compiled {
         operands: &Operands,
         accumulators: Accumulators<'_>,
         length: usize,
-        wanted: &dyn Fn(Class) -> bool,
+        chosen: &[usize],
     ) {
-        for (n, node) in self.nodes.iter().enumerate() {
-            if !wanted(node.class) {
-                continue;
-            }
+        for &n in chosen {
+            let node = &self.nodes[n];
             let mut out = frame.slot(node);
             // SAFETY: registers of operands were set before, by this loop or by one for a lower class, and hold `length` lanes; slots hold a
             // block and are never those of operands; addresses were checked when the program was compiled.
@@ -203,11 +245,13 @@ impl Compiled {
                             continue;
                         }
                     }
-                    Op::Accumulator(a) if self.vectors => {
+                    Op::Accumulator(a) if *a < self.numbers => {
+                        splat(accumulators[*a], out, node.size, length);
+                    }
+                    Op::Accumulator(a) => {
                         frame.registers[n] = accumulators[*a];
                         continue;
                     }
-                    Op::Accumulator(a) => splat(accumulators[*a], out, node.size, length),
                     Op::Const(bits) => splat(bits.as_ptr(), out, node.size, length),
                     Op::Index(map) => {
                         for s in &frame.segments {
@@ -264,8 +308,11 @@ impl Compiled {
         }
     }
 
-    /// Where a register that is stored contiguously can be computed directly, if the range lies in one row.
+    /// Where a register can be computed directly: that for a value, or where it is stored contiguously, if the range lies in one row.
     fn destination(&self, frame: &Frame, operands: &Operands, node: &Node, length: usize) -> Option<*mut u8> {
+        if node.wanted && frame.target.is_some() {
+            return frame.target;
+        }
         let store = &self.stores[node.direct?];
         let &[Segment { length: whole, rows: 1, .. }] = frame.segments.as_slice() else { return None };
         if whole != length {
@@ -276,10 +323,11 @@ impl Compiled {
         Some(unsafe { operands.writes[store.target].add(address as usize * store.dtype.size()) })
     }
 
-    /// Repeats registers of one class that are read as vectors. Safety: their first lane was evaluated into their slot.
-    unsafe fn splat_all(&self, frame: &mut Frame, class: Class, length: usize) {
-        for (n, node) in self.nodes.iter().enumerate() {
-            if node.class == class && node.splat {
+    /// Repeats those of the chosen registers that are read as vectors. Safety: their first lane was evaluated.
+    unsafe fn splat_all(&self, frame: &mut Frame, chosen: &[usize], length: usize) {
+        for &n in chosen {
+            let node = &self.nodes[n];
+            if node.splat {
                 let out = frame.slot(node);
                 // SAFETY: the slot holds a block, which is at least `length` lanes.
                 unsafe {

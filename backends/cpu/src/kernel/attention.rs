@@ -129,7 +129,7 @@ impl<T: Score> AttentionPlan<T> {
             Some(mask) => {
                 let from = ops::lane(mask.dtype());
                 Some(Mask {
-                    program: compile_operand(mask, &over(queries, keys), None, &[], false, step)?,
+                    program: compile_operand(mask, &over(queries, keys), None, &[], 0, step)?,
                     convert: (from != dtype).then(|| ops::cast(from, dtype)),
                 })
             }
@@ -156,7 +156,7 @@ impl<T: Score> AttentionPlan<T> {
             k: side(&kernel.k, keys, head_dim)?,
             v: side(&kernel.v, keys, value_dim)?,
             mask,
-            epilogue: compile_body(&kernel.epilogue, &result, None, &[kernel.dtype], true, step)?,
+            epilogue: compile_body(&kernel.epilogue, &result, None, &[kernel.dtype], 0, step)?,
             log_sum_exp: kernel.log_sum_exp,
         })
     }

@@ -72,12 +72,12 @@ fn compile_body(
     domain: &[usize],
     order: Option<&[usize]>,
     accumulators: &[DType],
-    vectors: bool,
+    numbers: usize,
     step: &Stepped<'_>,
 ) -> Result<Compiled, DeviceError> {
     let stores = &body.stores;
     Compiled::new(
-        &Source { program: &body.program, values: &[], stores, domain, order, accumulators, vectors },
+        &Source { program: &body.program, values: &[], stores, domain, order, accumulators, numbers },
         step,
     )
 }
@@ -87,9 +87,9 @@ fn compile_operand(
     domain: &[usize],
     order: Option<&[usize]>,
     accumulators: &[DType],
-    vectors: bool,
+    numbers: usize,
     step: &Stepped<'_>,
 ) -> Result<Compiled, DeviceError> {
     let (program, values) = (&operand.program, &[operand.value]);
-    Compiled::new(&Source { program, values, stores: &[], domain, order, accumulators, vectors }, step)
+    Compiled::new(&Source { program, values, stores: &[], domain, order, accumulators, numbers }, step)
 }

@@ -13,14 +13,14 @@ pub(super) struct PointwisePlan {
 /// Errors: as [`Compiled::new`].
 pub(super) fn prepare(kernel: &Pointwise, step: &Stepped<'_>) -> Result<PointwisePlan, DeviceError> {
     let domain = crate::eval::map::extents(&kernel.domain, step.bindings)?;
-    let body = compile_body(&kernel.body, &domain, None, &[], false, step)?;
+    let body = compile_body(&kernel.body, &domain, None, &[], 0, step)?;
     // Every row costs as much as dozens of elements, so rows are made of a longer axis where the innermost is short: each element is
     // computed alone, and in any order.
     if body.inner() < SHORT
         && let Some(long) = domain.iter().rposition(|&extent| extent >= SHORT)
     {
         let order: Vec<usize> = (0..domain.len()).filter(|&axis| axis != long).chain([long]).collect();
-        let turned = compile_body(&kernel.body, &domain, Some(&order), &[], false, step)?;
+        let turned = compile_body(&kernel.body, &domain, Some(&order), &[], 0, step)?;
         if turned.inner() > body.inner() {
             return Ok(PointwisePlan { body: turned });
         }
@@ -46,8 +46,7 @@ impl Prepared for PointwisePlan {
 
     unsafe fn run(&self, run: &Run<'_>) {
         let (total, block, inner) = (self.body.total(), self.body.block(), self.body.inner());
-        // Blocks lie within rows where rows are long.
-        let by_rows = inner >= block / 4;
+        let by_rows = self.body.is_by_rows();
         let row_blocks = inner.div_ceil(block).max(1);
         let blocks = if by_rows { total / inner.max(1) * row_blocks } else { total.div_ceil(block) };
         let per_task = (32 << 10) / (block * self.body.cost()).max(1);

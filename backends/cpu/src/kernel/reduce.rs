@@ -11,13 +11,15 @@ use crate::eval::map::{self, Map};
 use crate::eval::{Compiled, Frame, Stepped};
 use crate::ops::{self, FoldLoops, Loop1, Total};
 use hadal_device::DeviceError;
-use hadal_graph::program::{Instr, Reduce, ReduceOp};
+use hadal_graph::program::{Body, Instr, Operand, PointwiseProgram, Reduce, ReduceOp};
 use smallvec::SmallVec;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Elements of a chunk of a split row.
 const CHUNK: usize = 16 << 10;
+/// Elements of the longest rows whose values are kept for the element body.
+const KEPT: usize = 4 << 10;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -32,6 +34,8 @@ struct PhasePlan {
     convert: Option<Loop1>,
     /// Bytes of a lane of the accumulator.
     size: usize,
+    /// Bytes of a lane of the operand.
+    lane: usize,
 }
 
 pub(super) struct ReducePlan {
@@ -40,6 +44,8 @@ pub(super) struct ReducePlan {
     phases: Vec<PhasePlan>,
     per_row: Option<Compiled>,
     per_element: Option<Compiled>,
+    /// The phase whose values the element body reads again, as the accumulator after the last.
+    kept: Option<usize>,
     way: Way,
     /// Rows or lanes that one group covers at most.
     group: usize,
@@ -60,29 +66,68 @@ pub(super) fn prepare(kernel: &Reduce, step: &Stepped<'_>) -> Result<ReducePlan,
     }
     let way = choose(kernel, &domain, outer.len(), (rows, length), step)?;
     let order: Vec<usize> = (outer.len()..domain.len()).chain(0..outer.len()).collect();
-    let (order, vectors) = match way {
-        Way::Rows => (None, false),
-        Way::Lanes => (Some(&order[..]), true),
+    let (order, numbers) = match way {
+        Way::Rows => (None, kernel.phases.len()),
+        Way::Lanes => (Some(&order[..]), 0),
     };
-    let dtypes: Vec<_> = kernel.phases.iter().map(|p| p.dtype).collect();
+    let mut dtypes: Vec<_> = kernel.phases.iter().map(|p| p.dtype).collect();
     let mut phases = Vec::new();
     for (n, phase) in kernel.phases.iter().enumerate() {
-        let operand = compile_operand(&phase.operand, &domain, order, &dtypes[..n], vectors, step)?;
+        let operand = compile_operand(&phase.operand, &domain, order, &dtypes[..n], numbers, step)?;
         let fold = ops::fold(phase.op, phase.operand.dtype());
         let same = fold.result == phase.dtype;
         let convert = (!same).then(|| ops::cast(fold.result, phase.dtype));
-        phases.push(PhasePlan { operand, fold, convert, size: ops::lane(phase.dtype).size() });
+        let [size, lane] = [phase.dtype, phase.operand.dtype()].map(|d| ops::lane(d).size());
+        phases.push(PhasePlan { operand, fold, convert, size, lane });
     }
     let per_row =
-        kernel.per_row.as_ref().map(|b| compile_body(b, &outer, None, &dtypes, true, step)).transpose()?;
-    let per_element = kernel
-        .per_element
+        kernel.per_row.as_ref().map(|b| compile_body(b, &outer, None, &dtypes, 0, step)).transpose()?;
+    let kept = kernel.per_element.as_ref().filter(|_| way == Way::Rows && length <= KEPT);
+    let kept = kept.and_then(|body| keep(kernel, body));
+    if let Some((phase, _)) = &kept {
+        dtypes.push(kernel.phases[*phase].operand.dtype());
+    }
+    let (kept, shorter) = kept.unzip();
+    let per_element = shorter
         .as_ref()
-        .map(|b| compile_body(b, &domain, order, &dtypes, vectors, step))
+        .or(kernel.per_element.as_ref())
+        .map(|b| compile_body(b, &domain, order, &dtypes, numbers, step))
         .transpose()?;
     let all = phases.iter().map(|p| &p.operand).chain(&per_row).chain(&per_element);
     let group = all.map(Compiled::block).min().unwrap_or(256);
-    Ok(ReducePlan { outer: rows, row: length, phases, per_row, per_element, way, group })
+    Ok(ReducePlan { outer: rows, row: length, phases, per_row, per_element, kept, way, group })
+}
+
+/// A phase whose values the element body computes again by functions that cost more than reading them, and the body that reads them. In a softmax these are the exponentials.
+fn keep(kernel: &Reduce, body: &Body) -> Option<(usize, Body)> {
+    kernel.phases.iter().enumerate().rev().find_map(|(n, phase)| {
+        let at = find(&phase.operand, &body.program)?;
+        let mut body = body.clone();
+        body.program.instrs[at].instr = Instr::Accumulator(kernel.phases.len());
+        Some((n, body))
+    })
+}
+
+/// Where a program computes what the operand does, if that takes a function of one number.
+fn find(operand: &Operand, program: &PointwiseProgram) -> Option<usize> {
+    let mut found: Vec<Option<usize>> = Vec::new();
+    let mut functions = vec![false; operand.program.instrs.len()];
+    for (n, typed) in operand.program.instrs.iter().enumerate() {
+        let mut typed = typed.clone();
+        let mut function = matches!(typed.instr, Instr::Unary(..));
+        let mut known = true;
+        for register in typed.instr.operands_mut() {
+            function |= functions.get(*register).is_some_and(|&f| f);
+            match found.get(*register).copied().flatten() {
+                Some(at) => *register = at,
+                None => known = false,
+            }
+        }
+        functions[n] = function;
+        found.push(if known { program.instrs.iter().position(|other| *other == typed) } else { None });
+    }
+    let at = found.get(operand.value).copied().flatten()?;
+    functions[operand.value].then_some(at)
 }
 
 fn choose(
@@ -118,6 +163,8 @@ struct State {
     totals: Vec<Total>,
     /// Accumulators of a group as lanes of at most 8 bytes, phase by phase.
     accumulators: Vec<u64>,
+    /// Values of a row, as lanes of at most 8 bytes.
+    kept: Vec<u64>,
 }
 
 impl ReducePlan {
@@ -128,6 +175,7 @@ impl ReducePlan {
             per_element: self.per_element.as_ref().map(Frame::new),
             totals: vec![Total::default(); self.group],
             accumulators: vec![0; self.group * self.phases.len()],
+            kept: vec![0; if self.kept.is_some() { self.row } else { 0 }],
         }
     }
 
@@ -153,28 +201,31 @@ impl ReducePlan {
             let at: SmallVec<[*const u8; 4]> = (0..self.phases.len())
                 .map(|n| self.accumulator(accumulators, n).wrapping_add(r * self.lane(n)).cast_const())
                 .collect();
+            let values = state.kept.as_mut_ptr().cast::<u8>();
             for (n, phase) in self.phases.iter().enumerate() {
                 let frame = &mut state.phases[n];
                 frame.forget_row();
+                let kept = (self.kept == Some(n)).then_some(values);
                 // SAFETY: blocks lie within the row; accumulators of earlier phases are set; totals hold one total.
                 unsafe {
                     let total = state.totals.as_mut_ptr();
                     (phase.fold.init)(total, 1);
-                    self.along(run, phase, frame, (start, self.row), 0, &at, total);
+                    self.along(run, phase, frame, (start, self.row), 0, &at, kept, total);
                     phase.finish(total, at[n].cast_mut(), 1);
                 }
             }
+            let kept = self.kept.map(|n| (values.cast_const(), self.phases[n].lane));
             if let (Some(body), Some(frame)) = (&self.per_element, &mut state.per_element) {
                 frame.forget_row();
                 // SAFETY: as above.
-                unsafe { self.elements(run, body, frame, (start, self.row), &at) };
+                unsafe { self.elements(run, body, frame, (start, self.row), &at, kept) };
             }
         }
         // SAFETY: accumulators of all rows of the group are set.
         unsafe { self.finish_rows(run, state, first, count) };
     }
 
-    /// One phase over part of a row. Safety: as [`ReducePlan::rows`].
+    /// One phase over part of a row, whose values stay in `kept`. Safety: as [`ReducePlan::rows`]; `kept` has room for them.
     #[allow(clippy::too_many_arguments, reason = "one loop shared by two ways")]
     unsafe fn along(
         &self,
@@ -184,21 +235,32 @@ impl ReducePlan {
         (start, length): (usize, usize),
         position: usize,
         accumulators: &[*const u8],
+        kept: Option<*mut u8>,
         total: *mut Total,
     ) {
-        let mut done = 0;
+        let (operand, mut done) = (&phase.operand, 0);
         while done < length {
-            let n = phase.operand.block().min(length - done);
+            let n = operand.block().min(length - done);
             // SAFETY: the caller's promise.
             unsafe {
-                phase.operand.eval(frame, run.operands, start + done, n, accumulators);
-                (phase.fold.along)(total, phase.operand.value(frame, 0), n, (position + done) as i64);
+                let values = match kept {
+                    Some(kept) => {
+                        let kept = kept.add(done * phase.lane);
+                        operand.eval_into(frame, run.operands, start + done, n, accumulators, kept);
+                        kept.cast_const()
+                    }
+                    None => {
+                        operand.eval(frame, run.operands, start + done, n, accumulators);
+                        operand.value(frame, 0)
+                    }
+                };
+                (phase.fold.along)(total, values, n, (position + done) as i64);
             }
             done += n;
         }
     }
 
-    /// The element body over part of a row. Safety: as [`ReducePlan::rows`].
+    /// The element body over part of a row, with what a phase kept of it and the bytes of a lane. Safety: as [`ReducePlan::rows`].
     unsafe fn elements(
         &self,
         run: &Run<'_>,
@@ -206,12 +268,18 @@ impl ReducePlan {
         frame: &mut Frame,
         (start, length): (usize, usize),
         accumulators: &[*const u8],
+        kept: Option<(*const u8, usize)>,
     ) {
+        let mut accumulators: SmallVec<[*const u8; 4]> = accumulators.into();
+        accumulators.extend(kept.map(|(values, _)| values));
         let mut done = 0;
         while done < length {
             let n = body.block().min(length - done);
+            if let (Some((values, lane)), Some(last)) = (kept, accumulators.last_mut()) {
+                *last = values.wrapping_add(done * lane);
+            }
             // SAFETY: the caller's promise.
-            unsafe { body.eval(frame, run.operands, start + done, n, accumulators) };
+            unsafe { body.eval(frame, run.operands, start + done, n, &accumulators) };
             done += n;
         }
     }
@@ -288,6 +356,7 @@ impl ReducePlan {
                                 (row * self.row + from, length),
                                 from,
                                 at,
+                                None,
                                 &mut total,
                             );
                         }
@@ -311,7 +380,7 @@ impl ReducePlan {
                     |(frame, at), task| {
                         let (from, length) = range(task);
                         // SAFETY: chunks are disjoint parts of the row; accumulators are set.
-                        unsafe { self.elements(run, body, frame, (row * self.row + from, length), at) };
+                        unsafe { self.elements(run, body, frame, (row * self.row + from, length), at, None) };
                         note(frame);
                     },
                 );
@@ -413,7 +482,8 @@ impl Prepared for ReducePlan {
     fn scratch_bytes(&self) -> u64 {
         let frames = self.phases.iter().map(|p| &p.operand).chain(&self.per_row).chain(&self.per_element);
         let registers: usize = frames.map(Compiled::scratch).sum();
-        (registers + self.group * (size_of::<Total>() + 8 * self.phases.len())) as u64
+        let kept = if self.kept.is_some() { 8 * self.row } else { 0 };
+        (registers + kept + self.group * (size_of::<Total>() + 8 * self.phases.len())) as u64
     }
 
     unsafe fn run(&self, run: &Run<'_>) {

@@ -49,8 +49,8 @@ pub(super) fn prepare(kernel: &Scan, step: &Stepped<'_>) -> Result<ScanPlan, Dev
     Ok(ScanPlan {
         rows: map::product(&outer)?,
         length,
-        operand: compile_operand(&kernel.operand, &domain, None, &[], false, step)?,
-        epilogue: compile_body(&kernel.epilogue, &domain, None, &[kernel.dtype], true, step)?,
+        operand: compile_operand(&kernel.operand, &domain, None, &[], 0, step)?,
+        epilogue: compile_body(&kernel.epilogue, &domain, None, &[kernel.dtype], 0, step)?,
         walk: walk.0,
         identity: walk.1,
         exclusive: kernel.exclusive,

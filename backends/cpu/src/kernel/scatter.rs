@@ -64,7 +64,7 @@ pub(super) fn prepare(kernel: &Scatter, step: &Stepped<'_>) -> Result<ScatterPla
         ScatterOp::Min => Some(BinaryOp::Min),
     };
     let combine = combine.map(|op| ops::binary(op, dtype).ok_or_else(|| unsupported(dtype))).transpose()?;
-    let operand = |o, domain: &[usize]| compile_operand(o, domain, None, &[], false, step);
+    let operand = |o, domain: &[usize]| compile_operand(o, domain, None, &[], 0, step);
     Ok(ScatterPlan {
         outer: map::product(&outer)?,
         updates,

@@ -56,7 +56,7 @@ pub(super) fn prepare(kernel: &Sort, step: &Stepped<'_>) -> Result<SortPlan, Dev
     Ok(SortPlan {
         rows: map::product(&outer)?,
         length,
-        operand: compile_operand(&kernel.operand, &extents, None, &[], false, step)?,
+        operand: compile_operand(&kernel.operand, &extents, None, &[], 0, step)?,
         sort: with_lane!(dtype, T => sort_row::<T>),
         descending: kernel.descending,
         values: target(0, &kernel.values, dtype)?,

@@ -5,12 +5,14 @@
 mod binary;
 mod cast;
 mod compare;
+mod dequantise;
 mod fold;
 mod unary;
 
 pub(crate) use binary::binary;
 pub(crate) use cast::{cast, load, store};
 pub(crate) use compare::{compare, select};
+pub(crate) use dequantise::{scaled, shifted};
 pub(crate) use fold::{FoldLoops, Number, Total, fold};
 pub(crate) use unary::unary;
 

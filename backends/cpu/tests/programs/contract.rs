@@ -262,6 +262,58 @@ fn bytes_widen_before_they_multiply() {
     assert_eq!(variant(&b.finish()), "contract/gemm");
 }
 
+/// A weight of 8 bits as it is read: `(w - zero) · scale`, the scale and zero point of its column, its row or the whole matrix.
+#[test]
+fn quantised_weights() {
+    for ((m, k, n), transposed) in [((3, 5, 7), false), ((40, 300, 520), false), ((40, 300, 520), true)] {
+        for (dtype, along) in [(DType::I8, [0, 1]), (DType::U8, [1, 0]), (DType::I8, [0, 0])] {
+            for zero in [false, true] {
+                let b = if transposed { [1, k as i64] } else { [n as i64, 1] };
+                let mut builder = Builder::new();
+                let (x, w) = (builder.input(DType::F32, [m, k]), builder.input(dtype, [k * n]));
+                let (scale, point) =
+                    (builder.input(DType::F32, [k.max(n)]), builder.input(dtype, [k.max(n)]));
+                let out = builder.computed(DType::F32, [m, n]);
+                let mut p = PointwiseProgram::default();
+                let mut value = load_strided(&mut p, 1, dtype, 0, &b);
+                if zero {
+                    let wide = p.push(Instr::Cast(value), DType::I32);
+                    let point = load_strided(&mut p, 3, dtype, 0, &along);
+                    let point = p.push(Instr::Cast(point), DType::I32);
+                    value = p.push(Instr::Binary(BinaryOp::Sub, wide, point), DType::I32);
+                }
+                let value = p.push(Instr::Cast(value), DType::F32);
+                let factor = load_strided(&mut p, 2, DType::F32, 0, &along);
+                let value = p.push(Instr::Binary(BinaryOp::Mul, factor, value), DType::F32);
+                let mut kernel = matmul((m, k, n), [k as i64, 1], b, DType::F32);
+                kernel.b = Operand { program: p, value };
+                builder.step(Kernel::Contract(kernel), &[x, w, scale, point], &[out]);
+                builder.output(out);
+                let least = if dtype == DType::I8 { -128 } else { 0 };
+                let bytes = |count: usize, seed: i64| -> Vec<i64> {
+                    (0..count as i64).map(|i| (i * 7919 + seed) % 251 + least).collect()
+                };
+                let (ws, points) = (bytes(k * n, 3), bytes(k.max(n), 17));
+                let xs = noise(m * k, 1);
+                let scales: Vec<f32> = noise(k.max(n), 2).iter().map(|v| v / 100.0).collect();
+                let weight = |l: usize, j: usize| {
+                    let at = l * along[0] as usize + j * along[1] as usize;
+                    let w = ws[l * b[0] as usize + j * b[1] as usize] - if zero { points[at] } else { 0 };
+                    (w as f32 * scales[at]) as f64
+                };
+                let expected = product((m, k, n), |i, l| xs[i * k + l] as f64, weight);
+                let integers = |values: &[i64]| {
+                    let scalars = values.iter().map(|&v| Scalar::Int(v.into()));
+                    HostTensor::from_scalars(dtype, [values.len()], scalars).unwrap()
+                };
+                let inputs =
+                    [tensor(&[m, k], &xs), integers(&ws), tensor(&[k.max(n)], &scales), integers(&points)];
+                close(&run1(&builder.finish(), &inputs), &expected, 1e-5);
+            }
+        }
+    }
+}
+
 #[test]
 fn windows_that_leave_their_operand_are_errors() {
     // The guard lets the last row reach one element too far.

@@ -32,7 +32,7 @@ use crate::arena::Arena;
 use crate::error::{GraphError, OpError};
 use crate::graph::{Graph, NodeId};
 use crate::op::Op;
-use crate::program::{Instr, Kernel, PointwiseProgram, Program, Role, Step, Update, Value, ValueId};
+use crate::program::{Kernel, PointwiseProgram, Program, Role, Step, Update, Value, ValueId};
 use crate::{Dim, Target};
 use coordinate::{Coordinate, Unsplit, linear, reshape};
 use domain::{Class, Domain};
@@ -340,14 +340,7 @@ fn prune(program: &mut PointwiseProgram, roots: &mut [&mut usize]) {
         if !needed[reg] {
             continue;
         }
-        match &mut typed.instr {
-            Instr::Load { indirect, .. } => indirect.iter_mut().for_each(|i| i.index = renamed[i.index]),
-            Instr::Unary(_, x) | Instr::Cast(x) => *x = renamed[*x],
-            Instr::Binary(_, a, b) | Instr::Compare(_, a, b) => (*a, *b) = (renamed[*a], renamed[*b]),
-            Instr::Select(c, a, b) => (*c, *a, *b) = (renamed[*c], renamed[*a], renamed[*b]),
-            Instr::Random { key, .. } => *key = key.map(|k| renamed[k]),
-            Instr::Accumulator(_) | Instr::Const(_) | Instr::Index(_) | Instr::InBounds(_) => {}
-        }
+        typed.instr.operands_mut().into_iter().for_each(|operand| *operand = renamed[*operand]);
         renamed[reg] = kept.len();
         kept.push(typed);
     }

@@ -195,6 +195,20 @@ impl Instr {
             Instr::Random { key, .. } => key.as_slice().into(),
         }
     }
+
+    /// As [`Instr::operands`], to give them other names.
+    pub fn operands_mut(&mut self) -> smallvec::SmallVec<[&mut Reg; 3]> {
+        match self {
+            Instr::Load { indirect, .. } => indirect.iter_mut().map(|i| &mut i.index).collect(),
+            Instr::Accumulator(_) | Instr::Const(_) | Instr::Index(_) | Instr::InBounds(_) => {
+                Default::default()
+            }
+            Instr::Unary(_, x) | Instr::Cast(x) => [x].into_iter().collect(),
+            Instr::Binary(_, a, b) | Instr::Compare(_, a, b) => [a, b].into_iter().collect(),
+            Instr::Select(c, a, b) => [c, a, b].into_iter().collect(),
+            Instr::Random { key, .. } => key.iter_mut().collect(),
+        }
+    }
 }
 
 /// An instruction and the dtype of its result.

@@ -95,7 +95,7 @@ impl<T: Gemm + Exact> ContractPlan<T> {
         let a = Side::new(&kernel.a, &Axes { batch: &batch, rows: &m, columns: &k }, dtype, step)?;
         let b = Side::new(&kernel.b, &Axes { batch: &batch, rows: &k, columns: &n }, dtype, step)?;
         let domain = [&batch[..], &m, &n].concat();
-        let epilogue = compile_body(&kernel.epilogue, &domain, None, &[kernel.dtype], true, step)?;
+        let epilogue = compile_body(&kernel.epilogue, &domain, None, &[kernel.dtype], 0, step)?;
         let direct = if exact.is_none() { Direct::new(kernel, (&batch, &m, &n), step)? } else { None };
         let product = map::product;
         Ok(ContractPlan {
@@ -112,13 +112,15 @@ impl<T: Gemm + Exact> ContractPlan<T> {
         })
     }
 
-    /// Extents of a tile: near square, at least two for each thread, and in cache.
+    /// Extents of a tile: near square and in cache. Several threads get at least two each, or one where an operand is evaluated: cut smaller, that takes longer.
     fn tile(&self, threads: usize) -> (usize, usize) {
         let (mut tm, mut tn) = (self.m.min(256), self.n.min(512));
+        let plain = self.a.is_plain() && self.b.is_plain();
+        let enough = if plain && threads > 1 { 2 * threads } else { threads };
         loop {
             let tasks = self.batch * self.m.div_ceil(tm) * self.n.div_ceil(tn);
             let work = tm * tn * self.k.max(1);
-            if tasks >= 2 * threads || work < 1 << 20 || (tm <= 16 && tn <= 64) {
+            if tasks >= enough || work < 1 << 20 || (tm <= 16 && tn <= 64) {
                 return (tm, tn);
             }
             if tn >= tm && tn > 64 {
@@ -236,7 +238,7 @@ impl<T: Gemm + Exact> ContractPlan<T> {
             let start = (batch * self.m + m0 + r) * self.n + n0;
             let mut at = 0;
             while at < length {
-                let count = self.epilogue.block().min(length - at);
+                let count = self.epilogue.stretch(start + at).min(length - at);
                 // SAFETY: the tile's part of the result; accumulators are lanes of the tile.
                 unsafe {
                     let product = match self.exact {

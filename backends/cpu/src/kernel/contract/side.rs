@@ -22,8 +22,6 @@ pub(crate) struct Side {
     transposed: bool,
     /// From the operand's lanes to the product's.
     convert: Option<Loop1>,
-    /// Bytes of a lane of the operand.
-    lane: usize,
 }
 
 /// Scratch of one worker.
@@ -75,7 +73,7 @@ impl Side {
         let order: Vec<usize> = (0..b).chain(b + r..domain.len()).chain(b..b + r).collect();
         let transposed =
             plain.is_none() && contiguous(operand, &domain, b..b + r, b + r..domain.len(), step)?;
-        let program = compile_operand(operand, &domain, transposed.then_some(&order[..]), &[], false, step)?;
+        let program = compile_operand(operand, &domain, transposed.then_some(&order[..]), &[], 0, step)?;
         let convert = (loaded != dtype).then(|| ops::cast(loaded, dtype));
         Ok(Side {
             rows,
@@ -86,7 +84,6 @@ impl Side {
             program,
             transposed,
             convert,
-            lane: loaded.size(),
         })
     }
 
@@ -151,14 +148,16 @@ impl Side {
             let start = matrix + (outer + r) * width + inner;
             let mut at = 0;
             while at < length {
-                let count = self.program.block().min(length - at);
+                let count = self.program.stretch(start + at).min(length - at);
                 // SAFETY: the caller's promise.
                 unsafe {
-                    self.program.eval(frame, operands, start + at, count, &[]);
-                    let (value, to) = (self.program.value(frame, 0), out.add(r * length + at));
+                    let to = out.add(r * length + at);
                     match self.convert {
-                        Some(convert) => convert(value, to.cast(), count),
-                        None => std::ptr::copy_nonoverlapping(value, to.cast(), count * self.lane),
+                        Some(convert) => {
+                            self.program.eval(frame, operands, start + at, count, &[]);
+                            convert(self.program.value(frame, 0), to.cast(), count);
+                        }
+                        None => self.program.eval_into(frame, operands, start + at, count, &[], to.cast()),
                     }
                 }
                 at += count;

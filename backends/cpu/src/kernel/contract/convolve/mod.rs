@@ -125,7 +125,7 @@ impl ConvolvePlan {
             Way::Positions => (0..=b).chain(first..domain.len()).chain(b + 1..first).collect(),
             Way::Sums => (0..b).chain(first..domain.len()).chain(b..first).collect(),
         };
-        let epilogue = compile_body(&kernel.epilogue, &domain, Some(&order), &[kernel.dtype], true, step)?;
+        let epilogue = compile_body(&kernel.epilogue, &domain, Some(&order), &[kernel.dtype], 0, step)?;
         let batch = map::product(&batch)?;
         let flop = [batch, outputs, planes.images, planes.channels, positions, elements];
         let flop = flop.into_iter().fold(1, usize::saturating_mul);
