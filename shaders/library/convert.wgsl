@@ -131,6 +131,15 @@ fn unpack_u8(word: u32, element: u32) -> u32 {
     return (word >> ((element & 3u) * 8u)) & 0xffu;
 }
 
+// All four elements of a word.
+fn unpack_all_i8(word: u32) -> vec4<i32> {
+    return vec4<i32>(vec4<u32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u);
+}
+
+fn unpack_all_u8(word: u32) -> vec4<u32> {
+    return (vec4<u32>(word) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u);
+}
+
 fn unpack_i16(word: u32, element: u32) -> i32 {
     return i32(word << (16u - (element & 1u) * 16u)) >> 16u;
 }

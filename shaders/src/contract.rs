@@ -2,12 +2,12 @@
 
 use crate::chooser::{self, ContractShape};
 use crate::domain::{Maps, collapse, print_coordinates};
-use crate::evaluate::{Scope, print_body, print_program};
-use crate::module::{Module, groups_of};
+use crate::evaluate::{Scope, needed, print_body, print_program};
+use crate::module::{Fours, Module, groups_of};
 use crate::operators::{binary, cast, wrap};
 use crate::template::Hooks;
-use crate::types::literal;
-use crate::vector::{starts_at_multiples_of_four, widened_load};
+use crate::types::{Kind, literal};
+use crate::vector::starts_at_multiples_of_four;
 use crate::{Candidate, Capabilities, Launch, ShaderError};
 use hadal_graph::program::{Affine, BinaryOp, Contract, Instr, Operand, Program, Step};
 use hadal_graph::{Bindings, DType, Dim, Scalar};
@@ -217,8 +217,14 @@ impl Contraction {
         let element = module.kind(self.dtype())?.wgsl();
         hooks.set("types", format!("alias Acc = {element};\nalias Acc4 = vec4<{element}>;"));
         let vectors = [self.vector(module, Side::A)?, self.vector(module, Side::B)?];
-        for vector in vectors.iter().flatten() {
-            module.read_as_vec4(vector.operand)?;
+        for (side, vector) in [Side::A, Side::B].into_iter().zip(&vectors) {
+            let Some(vector) = vector else { continue };
+            for (operand, address) in self.loads(side) {
+                if address.coefficients[vector.index].is(1) && module.fours(operand)? == Some(Fours::Declared)
+                {
+                    module.read_as_vec4(operand)?;
+                }
+            }
         }
         let [a_along_m, b_along_k] = [(Side::A, VectorAxis::Free), (Side::B, VectorAxis::Depth)]
             .map(|(side, axis)| vectors[side as usize].as_ref().is_some_and(|v| v.axis == axis));
@@ -243,8 +249,8 @@ impl Contraction {
             let mut text = format!("    let inside = min({index}, {extent} - {width}u);\n");
             let names = if side == Side::A { ["inside", "k", ""] } else { ["", "k", "inside"] };
             let coordinates = self.coordinates(module, side, names, "", &mut text);
-            let address = module.affine(&vector.address, &coordinates);
-            let _ = writeln!(text, "    return {};", module.load_vec4(vector.operand, &address)?);
+            let value = self.print_vector(module, side, vector.index, &coordinates, &mut text)?;
+            let _ = writeln!(text, "    return {value};");
             hooks.set(name, text);
             // What is not read by fours is read in the loops that the kernel's file has.
             match side {
@@ -276,19 +282,107 @@ impl Contraction {
         Ok(text)
     }
 
-    /// Whether four neighbours of an operand can be loaded as one `vec4`: the operand is a plain load, perhaps widened, and neighbours in
-    /// memory are neighbours along one axis, in groups of four that start at multiples of four.
+    /// Whether four neighbours of an operand can be computed as one `vec4`: it is made of loads by little arithmetic, as weights of 8 bits are by a scale and a zero point, and
+    /// what loads read is the same along one axis, or neighbours in memory, in groups of four that start at multiples of four.
     fn vector(&self, module: &Module, side: Side) -> Result<Option<Vector>, ShaderError> {
-        let operand = self.operand(side);
-        let Some((position, address)) = widened_load(operand, self.dtype()) else { return Ok(None) };
-        if module.is_written(position) || module.vec4_element(module.read_storage(position)?).is_none() {
+        let program = &self.operand(side).program;
+        let Some(vector) = self.loads(side).find_map(|(_, address)| self.vector_axis(side, address)) else {
             return Ok(None);
+        };
+        let exact = |from: DType, to: DType| match (Kind::of(from), Kind::of(to)) {
+            (a, b) if a == b => from == to || from.size() < to.size(),
+            (Some(Kind::I32 | Kind::U32), Some(Kind::F32)) => to == DType::F32,
+            (Some(Kind::U32), Some(Kind::I32)) => from.size() < to.size(),
+            _ => false,
+        };
+        let whole = |dtype: DType| matches!(dtype, DType::F32 | DType::I32);
+        for (typed, _) in program.instrs.iter().zip(self.needed(side)).filter(|(_, needed)| *needed) {
+            let possible = match &typed.instr {
+                Instr::Load { operand, map, indirect } => {
+                    let plain = map.guards.is_empty() && indirect.is_empty();
+                    let apart = &map.address.coefficients[vector.index];
+                    let fours = starts_at_multiples_of_four(&map.address, vector.index)
+                        && module.fours(*operand)?.is_some();
+                    plain && (apart.is(0) || fours)
+                }
+                Instr::Const(_) => true,
+                Instr::Cast(x) => exact(program.dtype(*x), typed.dtype),
+                Instr::Binary(BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul, ..) => whole(typed.dtype),
+                _ => false,
+            };
+            if !possible {
+                return Ok(None);
+            }
         }
-        let axis = self.vector_axis(side, address);
-        Ok(axis.map(|axis| Vector { axis, operand: position, address: address.clone() }))
+        let operand = self.operand(side);
+        let dtype = operand.dtype();
+        let same = Kind::of(dtype) == Kind::of(self.dtype()) && exact(dtype, self.dtype());
+        Ok(same.then_some(vector))
     }
 
-    fn vector_axis(&self, side: Side, address: &Affine) -> Option<VectorAxis> {
+    /// The registers that an operand's value needs.
+    fn needed(&self, side: Side) -> Vec<bool> {
+        let operand = self.operand(side);
+        needed(&operand.program, &[operand.value], &Default::default())
+    }
+
+    /// What an operand reads.
+    fn loads(&self, side: Side) -> impl Iterator<Item = (usize, &Affine)> {
+        let instrs = self.operand(side).program.instrs.iter().zip(self.needed(side));
+        instrs.filter_map(|(typed, needed)| match &typed.instr {
+            Instr::Load { operand, map, .. } if needed => Some((*operand, &map.address)),
+            _ => None,
+        })
+    }
+
+    /// Prints four neighbours of an operand along axis `index` of its domain, from `coordinates` on; returns them as a `vec4`.
+    fn print_vector(
+        &self,
+        module: &mut Module,
+        side: Side,
+        index: usize,
+        coordinates: &[String],
+        out: &mut String,
+    ) -> Result<String, ShaderError> {
+        let operand = self.operand(side);
+        let program = &operand.program;
+        let name = |reg: usize| format!("v{reg}");
+        // Whether a register has four components.
+        let mut four = vec![false; program.instrs.len()];
+        for (reg, needed) in self.needed(side).into_iter().enumerate() {
+            if !needed {
+                continue;
+            }
+            let typed = &program.instrs[reg];
+            four[reg] = typed.instr.operands().iter().any(|&x| four[x]);
+            let value = match &typed.instr {
+                Instr::Load { operand, map, .. } => {
+                    let address = module.affine(&map.address, coordinates);
+                    four[reg] = map.address.coefficients[index].is(1);
+                    if four[reg] {
+                        module.load_vec4(*operand, &address)?
+                    } else {
+                        module.load(*operand, &address)?
+                    }
+                }
+                Instr::Const(value) => literal(*value, typed.dtype),
+                Instr::Cast(x) if Kind::of(program.dtype(*x)) == Kind::of(typed.dtype) => name(*x),
+                Instr::Cast(x) if four[reg] => {
+                    format!("vec4<{}>({})", module.kind(typed.dtype)?.wgsl(), name(*x))
+                }
+                Instr::Cast(x) => cast(&name(*x), program.dtype(*x), typed.dtype),
+                Instr::Binary(op, a, b) => binary(*op, &name(*a), &name(*b), typed.dtype),
+                _ => return Err(module.limits("an operand that is not computed by fours")),
+            };
+            if reg == operand.value {
+                return Ok(value);
+            }
+            let _ = writeln!(out, "    let {} = {value};", name(reg));
+        }
+        Err(module.limits("an operand without a value"))
+    }
+
+    fn vector_axis(&self, side: Side, address: &Affine) -> Option<Vector> {
         let groups = if side == Side::A { [BATCH, M, K] } else { [BATCH, K, N] };
         let mut start = 0;
         let mut found = None;
@@ -305,17 +399,18 @@ impl Contraction {
         }
         let last = self.axes[group].last()?;
         let whole = last.exact_div(&Dim::from(4)).is_some();
-        match group {
-            K if whole || self.axes[K].len() == 1 => Some(VectorAxis::Depth),
-            M | N if whole => Some(VectorAxis::Free),
-            _ => None,
-        }
+        let found = match group {
+            K if whole || self.axes[K].len() == 1 => VectorAxis::Depth,
+            M | N if whole => VectorAxis::Free,
+            _ => return None,
+        };
+        Some(Vector { axis: found, index: axis })
     }
 }
 
-/// A `vec4` load of an operand.
+/// Along which axis an operand is computed by fours.
 struct Vector {
     axis: VectorAxis,
-    operand: usize,
-    address: Affine,
+    /// The axis of the operand's domain.
+    index: usize,
 }

@@ -18,6 +18,15 @@ pub(crate) struct Module<'a> {
     faults: bool,
 }
 
+/// How four neighbours of an operand are read together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fours {
+    /// As a `vec4`, as which the operand is declared.
+    Declared,
+    /// As a word, in which they are packed.
+    Packed,
+}
+
 /// One storage binding.
 struct Slot {
     source: Source,
@@ -150,12 +159,16 @@ impl<'a> Module<'a> {
     }
 
     /// Four elements of `reads[operand]` from `address` on, a multiple of 4, as a `vec4` of the value's register type.
-    /// The operand was declared by [`Module::read_as_vec4`].
+    /// The operand was declared by [`Module::read_as_vec4`], or is packed, four to a word.
     pub(crate) fn load_vec4(&mut self, operand: usize, address: &str) -> Result<String, ShaderError> {
         let value = self.step.reads[operand];
         let dtype = self.program.values[value].dtype;
         let storage = self.storage(value)?;
         let slot = self.slot_of(value)?;
+        if storage == Storage::Packed {
+            let word = self.as_element(&format!("b{slot}[({address}) >> 2u]"), slot, "u32", "")?;
+            return Ok(format!("unpack_all_{}({word})", dtype.name()));
+        }
         let raw =
             self.as_element(&format!("b{slot}[({address}) >> 2u]"), slot, element_type(storage), "vec4")?;
         Ok(match (storage, dtype) {
@@ -209,6 +222,17 @@ impl<'a> Module<'a> {
             Storage::Wide64 | Storage::Packed => None,
             other => Some(element_type(other)),
         }
+    }
+
+    /// Whether [`Module::load_vec4`] can read `reads[operand]`, and whether [`Module::read_as_vec4`] must come before.
+    pub(crate) fn fours(&self, operand: usize) -> Result<Option<Fours>, ShaderError> {
+        let storage = self.read_storage(operand)?;
+        let bytes = matches!(self.program.values[self.step.reads[operand]].dtype, DType::I8 | DType::U8);
+        Ok(match storage {
+            Storage::Packed if bytes => Some(Fours::Packed),
+            _ if self.is_written(operand) => None,
+            _ => self.vec4_element(storage).map(|_| Fours::Declared),
+        })
     }
 
     /// How `writes[target]` is stored.

@@ -192,6 +192,76 @@ fn quantized_weights_stay_packed() {
     case.check(kernel, &[floats(expected)], 1e-5);
 }
 
+/// `x · ((w - zero) · scale)` with `w` of 8 bits, `[k, n]` or `[n, k]`; scale and zero point of each column, of each row or of all. Four weights are a word, where sizes allow that.
+#[test]
+fn quantized_weights_with_scales_and_zero_points() {
+    for (m, n, k) in [(10usize, 12usize, 20usize), (9, 7, 20), (70, 64, 33)] {
+        for (transposed, dtype, along) in [
+            (false, DType::I8, Some(1)),
+            (false, DType::U8, Some(0)),
+            (true, DType::I8, Some(1)),
+            (true, DType::U8, Some(0)),
+            (false, DType::I8, None),
+        ] {
+            for zero in [false, true] {
+                let mut case = Case::new();
+                let least = if dtype == DType::I8 { -128 } else { 0 };
+                let bytes = |count: usize, seed: i128| -> Vec<i128> {
+                    (0..count as i128).map(|i| (i * 7919 + seed) % 251 + least).collect()
+                };
+                let (x_data, w_data, zeros) = (noise(m * k, 31), bytes(k * n, 3), bytes(64, 17));
+                let scales: Vec<f64> = noise(64, 34).iter().map(|v| f64::from((v / 64.0) as f32)).collect();
+                let parameter = hadal_graph::program::Role::Parameter;
+                let x = case.read(DType::F32, [m, k], floats(x_data.iter().copied()));
+                let w = case.read_as(parameter(0), dtype, [k * n], ints(w_data.iter().copied()));
+                let s = case.read_as(parameter(1), DType::F32, [64], floats(scales.iter().copied()));
+                let z = case.read_as(parameter(2), dtype, [64], ints(zeros.iter().copied()));
+                case.write(DType::F32, [m, n]);
+                let mut p = PointwiseProgram::default();
+                let a = load(&mut p, x, IndexMap::contiguous(&[Dim::from(m), Dim::from(k)]), DType::F32);
+                let mut q = PointwiseProgram::default();
+                let strides = if transposed { (1, k) } else { (n, 1) };
+                let of_axis = along
+                    .map_or(Affine { offset: Dim::ZERO, coefficients: vec![Dim::ZERO; 2] }, |axis| {
+                        Affine::axis(axis, 2)
+                    });
+                let weights =
+                    Affine { offset: Dim::ZERO, coefficients: vec![strides.0.into(), strides.1.into()] };
+                let mut b = load(&mut q, w, IndexMap::new(weights), dtype);
+                if zero {
+                    let wide = q.push(Instr::Cast(b), DType::I32);
+                    let point = load(&mut q, z, IndexMap::new(of_axis.clone()), dtype);
+                    let point = q.push(Instr::Cast(point), DType::I32);
+                    b = q.push(Instr::Binary(BinaryOp::Sub, wide, point), DType::I32);
+                }
+                let b = q.push(Instr::Cast(b), DType::F32);
+                let scale = load(&mut q, s, IndexMap::new(of_axis), DType::F32);
+                let b = q.push(Instr::Binary(BinaryOp::Mul, b, scale), DType::F32);
+                let mut e = PointwiseProgram::default();
+                let out = e.push(Instr::Accumulator(0), DType::F32);
+                let kernel = Kernel::Contract(Contract {
+                    batch: Shape::scalar(),
+                    m: Shape::of([m]),
+                    n: Shape::of([n]),
+                    k: Shape::of([k]),
+                    a: Operand { program: p, value: a },
+                    b: Operand { program: q, value: b },
+                    dtype: DType::F32,
+                    epilogue: Body { program: e, stores: vec![store(0, out, &[Dim::from(m), Dim::from(n)])] },
+                });
+                let weight = |row: usize, column: usize| {
+                    let at = along.map_or(0, |axis| [row, column][axis]);
+                    let w = w_data[row * strides.0 + column * strides.1] - if zero { zeros[at] } else { 0 };
+                    w as f64 * scales[at]
+                };
+                let expected = (0..m * n)
+                    .map(|i| (0..k).map(|row| x_data[i / n * k + row] * weight(row, i % n)).sum::<f64>());
+                case.check(kernel, &[floats(expected)], 1e-5);
+            }
+        }
+    }
+}
+
 #[test]
 fn convolution_with_padding_and_stride() {
     // x[b, c, h, w] * f[o, c, 3, 3], stride 2, padding 1; tanh of it.
