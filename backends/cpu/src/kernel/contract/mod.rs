@@ -112,15 +112,19 @@ impl<T: Gemm + Exact> ContractPlan<T> {
         })
     }
 
-    /// Extents of a tile: near square and in cache. Several threads get at least two each, or one where an operand is evaluated: cut smaller, that takes longer.
+    /// Extents of a tile: near square and in cache. Several threads get at least two each, or as many as there are threads, all alike, where an operand is evaluated: cut smaller,
+    /// that takes longer.
     fn tile(&self, threads: usize) -> (usize, usize) {
         let (mut tm, mut tn) = (self.m.min(256), self.n.min(512));
         let plain = self.a.is_plain() && self.b.is_plain();
-        let enough = if plain && threads > 1 { 2 * threads } else { threads };
+        let enough = |tasks: usize| match plain && threads > 1 {
+            true => tasks >= 2 * threads,
+            false => tasks >= 2 * threads || tasks.is_multiple_of(threads),
+        };
         loop {
             let tasks = self.batch * self.m.div_ceil(tm) * self.n.div_ceil(tn);
             let work = tm * tn * self.k.max(1);
-            if tasks >= enough || work < 1 << 20 || (tm <= 16 && tn <= 64) {
+            if enough(tasks) || work < 1 << 20 || (tm <= 16 && tn <= 64) {
                 return (tm, tn);
             }
             if tn >= tm && tn > 64 {
