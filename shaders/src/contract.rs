@@ -3,7 +3,7 @@
 use crate::chooser::{self, ContractShape};
 use crate::domain::{Maps, collapse, print_coordinates};
 use crate::evaluate::{Scope, needed, print_body, print_program};
-use crate::module::{Fours, Module, groups_of};
+use crate::module::{Module, groups_of};
 use crate::operators::{binary, cast, wrap};
 use crate::template::Hooks;
 use crate::types::{Kind, literal};
@@ -220,8 +220,7 @@ impl Contraction {
         for (side, vector) in [Side::A, Side::B].into_iter().zip(&vectors) {
             let Some(vector) = vector else { continue };
             for (operand, address) in self.loads(side) {
-                if address.coefficients[vector.index].is(1) && module.fours(operand)? == Some(Fours::Declared)
-                {
+                if address.coefficients[vector.index].is(1) {
                     module.read_as_vec4(operand)?;
                 }
             }
@@ -285,10 +284,19 @@ impl Contraction {
     /// Whether four neighbours of an operand can be computed as one `vec4`: it is made of loads by little arithmetic, as weights of 8 bits are by a scale and a zero point, and
     /// what loads read is the same along one axis, or neighbours in memory, in groups of four that start at multiples of four.
     fn vector(&self, module: &Module, side: Side) -> Result<Option<Vector>, ShaderError> {
+        for (_, address) in self.loads(side) {
+            if let Some(vector) = self.vector_axis(side, address)
+                && self.is_vector(module, side, vector.index)?
+            {
+                return Ok(Some(vector));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether that is so along axis `index` of the operand's domain.
+    fn is_vector(&self, module: &Module, side: Side, index: usize) -> Result<bool, ShaderError> {
         let program = &self.operand(side).program;
-        let Some(vector) = self.loads(side).find_map(|(_, address)| self.vector_axis(side, address)) else {
-            return Ok(None);
-        };
         let exact = |from: DType, to: DType| match (Kind::of(from), Kind::of(to)) {
             (a, b) if a == b => from == to || from.size() < to.size(),
             (Some(Kind::I32 | Kind::U32), Some(Kind::F32)) => to == DType::F32,
@@ -300,9 +308,9 @@ impl Contraction {
             let possible = match &typed.instr {
                 Instr::Load { operand, map, indirect } => {
                     let plain = map.guards.is_empty() && indirect.is_empty();
-                    let apart = &map.address.coefficients[vector.index];
-                    let fours = starts_at_multiples_of_four(&map.address, vector.index)
-                        && module.fours(*operand)?.is_some();
+                    let apart = &map.address.coefficients[index];
+                    let fours =
+                        starts_at_multiples_of_four(&map.address, index) && module.has_fours(*operand)?;
                     plain && (apart.is(0) || fours)
                 }
                 Instr::Const(_) => true,
@@ -311,13 +319,11 @@ impl Contraction {
                 _ => false,
             };
             if !possible {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        let operand = self.operand(side);
-        let dtype = operand.dtype();
-        let same = Kind::of(dtype) == Kind::of(self.dtype()) && exact(dtype, self.dtype());
-        Ok(same.then_some(vector))
+        let dtype = self.operand(side).dtype();
+        Ok(Kind::of(dtype) == Kind::of(self.dtype()) && exact(dtype, self.dtype()))
     }
 
     /// The registers that an operand's value needs.

@@ -18,15 +18,6 @@ pub(crate) struct Module<'a> {
     faults: bool,
 }
 
-/// How four neighbours of an operand are read together.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fours {
-    /// As a `vec4`, as which the operand is declared.
-    Declared,
-    /// As a word, in which they are packed.
-    Packed,
-}
-
 /// One storage binding.
 struct Slot {
     source: Source,
@@ -110,10 +101,10 @@ impl<'a> Module<'a> {
             .ok_or_else(|| ShaderError::DType { op: self.step.label.clone(), dtype })
     }
 
-    /// Declares `reads[operand]` as an array of `vec4`s. Must come before its first load, and not for what the kernel writes.
+    /// Declares `reads[operand]` as an array of `vec4`s, unless it is packed. Must come before its first load, and not for what the kernel writes.
     pub(crate) fn read_as_vec4(&mut self, operand: usize) -> Result<(), ShaderError> {
         let slot = self.slot_of(self.step.reads[operand])?;
-        self.slots[slot].vec4 = true;
+        self.slots[slot].vec4 = self.read_storage(operand)? != Storage::Packed;
         Ok(())
     }
 
@@ -159,7 +150,7 @@ impl<'a> Module<'a> {
     }
 
     /// Four elements of `reads[operand]` from `address` on, a multiple of 4, as a `vec4` of the value's register type.
-    /// The operand was declared by [`Module::read_as_vec4`], or is packed, four to a word.
+    /// The operand was declared by [`Module::read_as_vec4`].
     pub(crate) fn load_vec4(&mut self, operand: usize, address: &str) -> Result<String, ShaderError> {
         let value = self.step.reads[operand];
         let dtype = self.program.values[value].dtype;
@@ -224,15 +215,12 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// Whether [`Module::load_vec4`] can read `reads[operand]`, and whether [`Module::read_as_vec4`] must come before.
-    pub(crate) fn fours(&self, operand: usize) -> Result<Option<Fours>, ShaderError> {
+    /// Whether [`Module::load_vec4`] can read `reads[operand]`: what is packed if a word holds four numbers.
+    pub(crate) fn has_fours(&self, operand: usize) -> Result<bool, ShaderError> {
         let storage = self.read_storage(operand)?;
         let bytes = matches!(self.program.values[self.step.reads[operand]].dtype, DType::I8 | DType::U8);
-        Ok(match storage {
-            Storage::Packed if bytes => Some(Fours::Packed),
-            _ if self.is_written(operand) => None,
-            _ => self.vec4_element(storage).map(|_| Fours::Declared),
-        })
+        let together = if storage == Storage::Packed { bytes } else { self.vec4_element(storage).is_some() };
+        Ok(together && !self.is_written(operand))
     }
 
     /// How `writes[target]` is stored.

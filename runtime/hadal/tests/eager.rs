@@ -227,7 +227,12 @@ fn printing_shows_values_only_where_they_are() -> Result<()> {
 /// Mesa's llvmpipe ends the loops of an invocation after 65,535 rounds: what needs more is right, or an error that says so.
 #[test]
 fn a_driver_that_ends_loops_gives_no_wrong_number() -> Result<()> {
-    for device in ["cpu", "wgpu"].into_iter().filter_map(|name| Device::open(name).ok()) {
+    for name in ["cpu", "wgpu"] {
+        let device = match Device::open(name) {
+            Ok(device) => device,
+            Err(error) if std::env::var_os("CI").is_some() => panic!("{error}"),
+            Err(_) => continue,
+        };
         for n in [60_000, 100_000, 200_000] {
             let ones = Tensor::new(&device, &vec![1.0f32; n], [1, n])?;
             match ones.cumsum(1)?.to_vec::<f32>() {

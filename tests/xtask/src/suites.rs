@@ -60,12 +60,12 @@ macro_rules! features {
     };
 }
 
+/// Features beside the default ones that all tests are built with.
+pub(crate) const FEATURES: &str = features!();
+
 /// lavapipe without LLVM's optimisations. Of suites that make thousands of kernels and run each once, compiling them is most of the time: all op cases take
 /// 65 s so, and 101 s otherwise.
 const LAVAPIPE: &[(&str, &str)] = &[("GALLIVM_PERF", "nopt")];
-
-/// Features beside the default ones that all tests are built with.
-pub(crate) const FEATURES: &str = features!();
 
 /// Those, and the one that compares our table of HIP's functions with the crate `hip-sys`: it takes HIP's headers to compile and its library to link, so it is for
 /// lints alone.

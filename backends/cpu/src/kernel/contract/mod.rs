@@ -116,11 +116,9 @@ impl<T: Gemm + Exact> ContractPlan<T> {
     /// that takes longer.
     fn tile(&self, threads: usize) -> (usize, usize) {
         let (mut tm, mut tn) = (self.m.min(256), self.n.min(512));
-        let plain = self.a.is_plain() && self.b.is_plain();
-        let enough = |tasks: usize| match plain && threads > 1 {
-            true => tasks >= 2 * threads,
-            false => tasks >= 2 * threads || tasks.is_multiple_of(threads),
-        };
+        let evaluated = !(self.a.is_plain() && self.b.is_plain());
+        let alike = |tasks: usize| (evaluated || threads == 1) && tasks.is_multiple_of(threads);
+        let enough = |tasks: usize| tasks >= 2 * threads || alike(tasks);
         loop {
             let tasks = self.batch * self.m.div_ceil(tm) * self.n.div_ceil(tn);
             let work = tm * tn * self.k.max(1);
