@@ -36,7 +36,10 @@ const ort = harness.setting("HADAL_ORT");
 harness.server.mount("/ort/", join(ort, "dist"));
 harness.server.put("/made/matmul.onnx", product(SIZE));
 
-/** In the page: loads a model in one engine, and leaves `globalThis.once`, which runs it once and says how long that took. With `memory` the heaps are measured meanwhile. */
+/**
+ * In the page: loads a model in one engine, and leaves `globalThis.once`, which runs it once and says how long that took. With `memory` it only loads, and the heaps are measured
+ * meanwhile.
+ */
 async function prepare([engine, backend, threads, url, size, memory]) {
   const value = (name, length) => {
     if (name === "a" || name === "b") return Float32Array.from({ length }, (_, i) => Math.sin(i));
@@ -45,39 +48,44 @@ async function prepare([engine, backend, threads, url, size, memory]) {
   const shape = (name) => (name === "a" || name === "b" ? [size, size] : [1, 128]);
   const data = (name) => value(name, shape(name).reduce((a, b) => a * b, 1));
   let [peak, loading] = [0, memory];
-  // The browser counts WebAssembly's memory in the page, and in a worker where threads share it. Otherwise Hadal says how much its own has. It never shrinks.
+  // The browser counts WebAssembly's memory in the page, and in a worker where it can be shared. On one processor it is not, and Hadal says how much it has.
   const apart = async () => {
-    if (engine !== "hadal") return 0;
-    const { memory, threads } = (await globalThis.hadal.devices()).find((info) => info.backend === "cpu");
-    return threads.count > 1 ? 0 : memory;
+    if (engine !== "hadal" || navigator.hardwareConcurrency > 1) return 0;
+    return (await globalThis.hadal.devices()).find((info) => info.backend === "cpu").memory;
   };
   const look = async () => (peak = Math.max(peak, (await performance.measureUserAgentSpecificMemory()).bytes + (await apart())));
   const looking = (async () => {
     while (loading) await look();
   })();
   const begin = performance.now();
+  let ort;
+  const open = async () => {
+    ort = await import(backend === "wgpu" ? "/ort/ort.webgpu.min.mjs" : "/ort/ort.wasm.min.mjs");
+    ort.env.wasm.wasmPaths = new URL("/ort/", location.href).href;
+    ort.env.wasm.numThreads = threads;
+    return await ort.InferenceSession.create(url, { executionProviders: [backend === "wgpu" ? "webgpu" : "wasm"] });
+  };
+  const { Model, Tensor } = globalThis.hadal;
+  const model = engine === "hadal" ? await Model.load(url, { backend, threads }) : await open();
+  const load = performance.now() - begin;
+  if (memory) {
+    loading = false;
+    await looking;
+    return { peak: await look() };
+  }
   if (engine === "hadal") {
-    const { Model, Tensor } = globalThis.hadal;
-    const model = await Model.load(url, { backend, threads });
     const inputs = Object.fromEntries(model.inputs.map(({ name }) => [name, new Tensor(data(name), shape(name))]));
     globalThis.once = async () => (await model.run(inputs)).milliseconds;
   } else {
-    const ort = await import(backend === "wgpu" ? "/ort/ort.webgpu.min.mjs" : "/ort/ort.wasm.min.mjs");
-    ort.env.wasm.wasmPaths = new URL("/ort/", location.href).href;
-    ort.env.wasm.numThreads = threads;
-    const session = await ort.InferenceSession.create(url, { executionProviders: [backend === "wgpu" ? "webgpu" : "wasm"] });
-    const feeds = Object.fromEntries(session.inputNames.map((name) => [name, new ort.Tensor(name === "a" || name === "b" ? "float32" : "int64", data(name), shape(name))]));
+    const feeds = Object.fromEntries(model.inputNames.map((name) => [name, new ort.Tensor(name === "a" || name === "b" ? "float32" : "int64", data(name), shape(name))]));
     globalThis.once = async () => {
       const start = performance.now();
-      const results = await session.run(feeds);
+      const results = await model.run(feeds);
       for (const tensor of Object.values(results)) await tensor.getData();
       return performance.now() - start;
     };
   }
-  const load = performance.now() - begin;
-  loading = false;
-  await looking;
-  return memory ? { peak: await look() } : { load, first: await globalThis.once() };
+  return { load, first: await globalThis.once() };
 }
 
 /** Times of one engine a round: enough runs to fill this many milliseconds, at most ten. */

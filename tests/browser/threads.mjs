@@ -96,6 +96,19 @@ export const a_page_with_threads_can_be_measured = async ({ open }) => {
   assert.ok(bytes > 0);
 };
 
+export const a_page_without_work_for_helpers_has_none = async ({ open, server }) => {
+  const page = await open({ isolated: true });
+  const helpers = async (options) => {
+    server.take(HELPER);
+    const width = await page.evaluate(async ([url, options]) => (await (await globalThis.hadal.Model.load(url, options)).embed(["alone"]))[0].length, [MINILM, options]);
+    assert.equal(width, 384);
+    return server.take(HELPER).length;
+  };
+  assert.equal(await helpers({ backend: "cpu", threads: 1 }), 0);
+  assert.equal(await helpers({ backend: "wgpu" }), 0);
+  assert.equal((await helpers({ backend: "cpu" })) > 0, await page.evaluate(() => navigator.hardwareConcurrency > 1));
+};
+
 export const helpers_that_never_start_are_done_without = async ({ open, server }) => {
   server.fail(HELPER, ...Array(8).fill({ status: 404 }));
   try {

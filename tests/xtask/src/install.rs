@@ -37,6 +37,14 @@ pub(crate) fn apt(packages: &[&str]) -> bool {
     installed
 }
 
+/// Installs Debian packages, or newer ones than there are; as [`apt`], after a look at what there is to be had now.
+pub(crate) fn newest(packages: &[&str]) -> bool {
+    if let Some(prefix) = privilege() {
+        refresh(prefix);
+    }
+    apt(packages)
+}
+
 /// Unpacks a Debian package, alone and without its scripts, into `folder`, which changes nothing for other programs; returns whether that worked.
 pub(crate) fn unpack(package: &str, folder: &Path) -> bool {
     if std::fs::create_dir_all(folder).is_err() {

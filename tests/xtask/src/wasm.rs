@@ -75,17 +75,12 @@ pub(crate) fn compiler(shared: bool) -> Result<Compiler> {
         true if sources() => return Ok(Compiler::OwnShared),
         _ => {}
     }
-    let there = || {
-        ["/usr/bin/cargo", "/usr/bin/rustc"].iter().all(|program| Path::new(program).is_file())
-            && succeeds("dpkg", &["-s", DEBIAN[2]])
-    };
-    let found = there() || (install::apt(&DEBIAN) && there());
-    if !found {
+    if lacking().is_some() {
+        install::newest(&DEBIAN);
+    }
+    if let Some(lacking) = lacking() {
         let what = if shared { "the sources of the standard library" } else { "the target" };
-        bail!(
-            "nothing here compiles for {TARGET}: rustup does not have {what}, and Debian's {} are not there",
-            DEBIAN.join(", ")
-        );
+        bail!("nothing here compiles for {TARGET}: rustup does not have {what}, and {lacking}");
     }
     let host = output("rustc", &["--print", "host-tuple"]).context("rustc does not say for what it is")?;
     let linker = rustlib()?.join(host.trim()).join("bin/rust-lld");
@@ -134,6 +129,19 @@ impl Compiler {
             Compiler::Debian { shared: true, .. } => workspace::target().join("debian-shared"),
         }
     }
+}
+
+/// What stands in the way of Debian's compiler, if anything does.
+fn lacking() -> Option<String> {
+    let programs = ["/usr/bin/cargo", "/usr/bin/rustc"];
+    if !programs.iter().all(|program| Path::new(program).is_file()) || !succeeds("dpkg", &["-s", DEBIAN[2]]) {
+        return Some(format!("Debian's {} are not there", DEBIAN.join(", ")));
+    }
+    let minor = |version: &str| version.strip_prefix("1.")?.split('.').next()?.parse::<u32>().ok();
+    let said = output(programs[1], &["--version"]).unwrap_or_default();
+    let version = said.split_whitespace().nth(1).unwrap_or("of no version that can be read");
+    let needed = env!("CARGO_PKG_RUST_VERSION");
+    (minor(version) < minor(needed)).then(|| format!("Debian's rustc is {version}, not {needed} or newer"))
 }
 
 /// Makes sure of the sources of `rustc`'s standard library; returns whether they are there.

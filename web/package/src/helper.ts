@@ -4,10 +4,13 @@ import type { Help, Helped } from "./team.js";
 import * as bindings from "./wasm/hadal_threads.js";
 
 const scope = self as unknown as { postMessage(message: Helped): void; onmessage: ((event: MessageEvent<Help>) => void) | null; close(): void };
+/** Bytes, as many as the worker's own stack has that it helps. */
+const STACK = 1 << 20;
+
 scope.onmessage = async ({ data: { module, memory, relaxed } }) => {
   let joined = false;
   try {
-    bindings.initSync({ module, memory });
+    bindings.initSync({ module, memory, thread_stack_size: STACK });
     if (relaxed !== undefined) bindings.useRelaxed((await WebAssembly.instantiate(relaxed, { env: { memory } })).exports);
     bindings.joinTeam();
     joined = true;

@@ -7,7 +7,7 @@ import type { Answer, BackendInfo, EmbedReply, GraphNode, LaunchTime, Limits, Lo
 import { Store } from "./store.js";
 import type { DType } from "./tensor.js";
 import { Tokenizer } from "./tokenizer.js";
-import { isRelaxed, threads, wasm, wasmBytes } from "./wasm.js";
+import { isRelaxed, startHelpers, threads, wasm, wasmBytes } from "./wasm.js";
 import type { DigitTrainer, Engine, Session } from "./wasm/hadal_web.js";
 
 type Handlers = { [K in keyof Requests]: (take: Requests[K]["take"], call: Call) => Promise<Requests[K]["bring"]> };
@@ -146,7 +146,11 @@ export class Host {
     const key = JSON.stringify([backend, limits, threads]);
     let engine = this.#engines.get(key);
     if (engine === undefined) {
-      engine = wasm().then((module) => module.Engine.open(backend, limits.defaults ?? false, limits.maxBindingBytes ?? 0, threads));
+      engine = wasm().then(async (module) => {
+        const engine = await module.Engine.open(backend, limits.defaults ?? false, limits.maxBindingBytes ?? 0, threads);
+        if (engine.backend === "cpu" && threads !== 1) startHelpers();
+        return engine;
+      });
       engine.catch(() => this.#engines.delete(key));
       this.#engines.set(key, engine);
     }

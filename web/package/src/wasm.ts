@@ -1,7 +1,7 @@
 // The wasm module, loaded once for each worker: the one with threads where there may be some, the other where not.
 
 import { HadalError } from "./error.js";
-import { Team, type Threads, whyAlone } from "./team.js";
+import { type Help, Team, type Threads, whyAlone } from "./team.js";
 import * as threaded from "./wasm/hadal_threads.js";
 import * as single from "./wasm/hadal_web.js";
 
@@ -27,6 +27,8 @@ interface Process {
 
 let own: WebAssembly.Memory | undefined;
 let relaxed = false;
+/** What helpers start with, where there may be some. */
+let help: Help | undefined;
 let team: Team | undefined;
 let alone = "";
 
@@ -40,9 +42,15 @@ export function isRelaxed(): boolean {
   return relaxed;
 }
 
+/** Starts the helpers, once the module is loaded, where there may be some: each takes memory, so a page without work for them has none. */
+export function startHelpers(): Team | undefined {
+  if (help !== undefined) team ??= new Team(help);
+  return team;
+}
+
 /** How many threads compute, and why not more, once the module is loaded. */
 export async function threads(): Promise<Threads> {
-  return (await team?.threads()) ?? { count: 1, reason: alone };
+  return (await startHelpers()?.threads()) ?? { count: 1, reason: alone };
 }
 
 async function load(): Promise<Wasm> {
@@ -73,7 +81,7 @@ async function loadThreaded(): Promise<Wasm> {
   const { memory } = threaded.initSync({ module });
   own = memory;
   const kernel = await loadRelaxed(bindings, memory, new URL("./wasm/hadal_relaxed_shared.wasm", import.meta.url));
-  team = new Team({ module, memory, relaxed: kernel });
+  help = { module, memory, relaxed: kernel };
   return bindings;
 }
 
