@@ -36,6 +36,10 @@ pub(crate) fn share(rustc: &mut Command) {
     }
 }
 
+/// Instructions in the order of the source, as `.cargo/config.toml` has it too, where [`SHARED`] does not take its place. Engines keep that order, and LLVM's own puts operands far
+/// from their use, until registers no longer hold them.
+pub(crate) const ORDER: &str = "llvm-args=-pre-RA-sched=source";
+
 /// Makes sure that `rustc` has the target's standard library; returns whether it has.
 pub(crate) fn ensure() -> bool {
     if present() {
@@ -108,7 +112,8 @@ impl Compiler {
             command.env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=std,panic_abort");
         }
         if self.shared() {
-            let options = SHARED.iter().chain(&THREAD_LOCALS).map(|option| format!("-C{option} "));
+            let options = SHARED.iter().chain(&THREAD_LOCALS).chain([&ORDER]);
+            let options = options.map(|option| format!("-C{option} "));
             command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", options.collect::<String>());
         }
         command.args(arguments).args(["--target", TARGET, "--target-dir"]).arg(self.folder());

@@ -116,6 +116,7 @@ fn relaxed(shared: bool, module: &Path) -> Result<()> {
         "panic=abort",
         "strip=symbols",
         "target-feature=+simd128,+relaxed-simd",
+        wasm::ORDER,
         "link-arg=--import-memory",
         "link-arg=-zstack-size=0",
     ] {
