@@ -62,13 +62,13 @@ async function show() {
   );
   for (const id of ["outputs", "times"]) get(id).replaceChildren();
   get("times-sum").textContent = "Run it to see where the time goes.";
-  get("result").hidden = false;
   const nodes = await model.nodes();
   const counts = new Map();
   for (const { op } of nodes) counts.set(op, (counts.get(op) ?? 0) + 1);
   get("ops").textContent = [...counts].sort((a, b) => b[1] - a[1]).map(([op, count]) => `${op} ×${count}`).join(", ");
   table(get("graph"), ["#", "op", "of", "name", "type"], nodes.map((n) => [n.id, n.op, n.inputs.join(" "), n.name ?? "", n.types.join(", ")]));
   await plan();
+  get("result").hidden = false;
 }
 
 function shapes() {

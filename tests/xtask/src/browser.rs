@@ -1,13 +1,13 @@
 //! `cargo xtask browser`: the npm package in a headless Chromium.
 //!
 //! One module serves all tests: `tests/browser` compiled for wasm, which is the package's own with a few functions more. What the tests need is installed
-//! where that is possible: Chromium and node by `apt-get`, the rest by `npm` into `target/tools`. Where something cannot be had the test is skipped in one
+//! where that is possible: Chromium, node and a Vulkan loader by `apt-get`, the rest by `npm` into `target/tools`. Where something cannot be had the test is skipped in one
 //! line, except in CI (`CI` is set), where it fails.
 
 use crate::process::cargo;
 use crate::tools::{self, succeed};
 use crate::wasm;
-use crate::{data, models, web, workspace};
+use crate::{data, driver, models, web, workspace};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
@@ -59,6 +59,9 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
 /// Finds or installs what is not built here. Errors: what is missing.
 fn find() -> Result<Tools> {
     tools::ensure_node()?;
+    if !driver::ensure() {
+        bail!("there is no Vulkan loader, which WebGPU in Node needs");
+    }
     Ok(Tools { chromium: tools::chromium()?, playwright: tools::npm(tools::PLAYWRIGHT)? })
 }
 

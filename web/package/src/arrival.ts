@@ -3,6 +3,7 @@
 
 import type { Sink } from "./download.js";
 import { HadalError } from "./error.js";
+import { builtin } from "./node.js";
 import { Pieces } from "./pieces.js";
 import type { Wasm } from "./wasm.js";
 import type { Assembly, Digest, Engine, Header, Session, Sieve } from "./wasm/hadal_web.js";
@@ -53,10 +54,14 @@ export class Arrival implements Sink {
   async push(piece: Uint8Array): Promise<void> {
     this.#digest?.push(piece);
     const way = this.#way as Way;
+    if (way.kind === "streamed") {
+      await way.pieces.push(piece);
+      return;
+    }
     if (way.kind === "whole") way.assembly.push(piece);
-    else if (way.kind === "streamed") await way.pieces.push(piece);
     else if (way.kind === "sifted") way.sieve.push(piece);
     else await this.#header(way, piece);
+    release(piece);
   }
 
   /** SHA-256 of all that came, where it was wanted. */
@@ -175,6 +180,11 @@ export class Arrival implements Sink {
     this.#way = { kind: "streamed", pieces, session };
     await pieces.push(bytes.subarray(way.wanted));
   }
+}
+
+/** Lets go of a piece's memory now, and not when it is collected, where the engine can and nothing else lies in it. */
+function release({ buffer, byteLength }: Uint8Array): void {
+  if (builtin === undefined && buffer.byteLength === byteLength) (buffer as { transfer?(bytes: number): unknown }).transfer?.(0);
 }
 
 /** Parts of a file, in order. */

@@ -8,7 +8,7 @@ import { type Entry, isQuota, Store } from "./store.js";
 export interface Sink {
   /** The file begins, for the first time or once more. */
   begin(total: number): void;
-  /** Takes the next piece; the one after it is fetched when this one has been taken. */
+  /** Takes the next piece, which is its own from now on; the one after it is fetched when this one has been taken. */
   push(piece: Uint8Array): Promise<void> | void;
 }
 
@@ -45,7 +45,7 @@ export async function download(url: string, sink: Sink, options: Options): Promi
 class Transfer {
   #entry: Entry = { total: 0, validator: "", pieces: [], complete: false };
   /** What arrived after the last piece that was kept. */
-  #pending: Uint8Array[] = [];
+  #pending: Uint8Array | undefined;
   #pendingBytes = 0;
   #loaded = 0;
 
@@ -116,7 +116,6 @@ class Transfer {
   async #restart(total: number, validator = ""): Promise<void> {
     await this.store?.forget(this.url);
     this.#entry = { total, validator, pieces: [], complete: false };
-    this.#pending = [];
     this.#pendingBytes = 0;
     this.#loaded = 0;
     this.sink.begin(total);
@@ -140,40 +139,37 @@ class Transfer {
       const { done, value } = await reader.read();
       if (done) return;
       this.#throwIfAborted();
-      await this.#take(value);
       await this.#collect(value);
+      await this.#take(value);
     }
   }
 
   async #take(piece: Uint8Array): Promise<void> {
+    this.#loaded += piece.byteLength;
     try {
       await this.sink.push(piece);
     } catch (error) {
       // What the taker refuses is no fault of the connection.
       throw HadalError.from(error);
     }
-    this.#loaded += piece.byteLength;
     this.options.report({ phase: "download", loaded: this.#loaded, total: this.#entry.total });
   }
 
   async #collect(piece: Uint8Array): Promise<void> {
-    if (this.store === undefined) return;
-    this.#pending.push(piece);
-    this.#pendingBytes += piece.byteLength;
-    if (this.#pendingBytes >= PIECE) await this.#flush();
+    for (let at = 0; at < piece.byteLength && this.store !== undefined; ) {
+      this.#pending ??= new Uint8Array(PIECE);
+      const part = piece.subarray(at, at + PIECE - this.#pendingBytes);
+      this.#pending.set(part, this.#pendingBytes);
+      this.#pendingBytes += part.byteLength;
+      at += part.byteLength;
+      if (this.#pendingBytes === PIECE) await this.#flush();
+    }
   }
 
   async #flush(): Promise<void> {
-    if (this.store === undefined || this.#pendingBytes === 0) return;
-    const piece = new Uint8Array(this.#pendingBytes);
-    let at = 0;
-    for (const part of this.#pending) {
-      piece.set(part, at);
-      at += part.byteLength;
-    }
-    this.#pending = [];
+    const piece = this.#pending?.subarray(0, this.#pendingBytes);
     this.#pendingBytes = 0;
-    await this.#keep((store) => store.append(this.url, this.#entry, piece));
+    if (piece !== undefined && piece.byteLength > 0) await this.#keep((store) => store.append(this.url, this.#entry, piece));
   }
 
   /** Keeps something. Where there is no room the file is loaded without being kept, or not at all if that was asked for. */

@@ -1,6 +1,7 @@
 // The wasm module, loaded once for each worker: the one with threads where there may be some, the other where not.
 
 import { HadalError } from "./error.js";
+import { builtin } from "./node.js";
 import { type Help, Team, type Threads, whyAlone } from "./team.js";
 import * as threaded from "./wasm/hadal_threads.js";
 import * as single from "./wasm/hadal_web.js";
@@ -18,11 +19,6 @@ export function wasm(): Promise<Wasm> {
     });
   });
   return loaded;
-}
-
-interface Process {
-  versions?: { node?: string };
-  getBuiltinModule?(name: string): { readFile(url: URL): Promise<Uint8Array> };
 }
 
 let own: WebAssembly.Memory | undefined;
@@ -65,8 +61,7 @@ async function load(): Promise<Wasm> {
     alone = why;
   }
   const address = new URL("./wasm/hadal_web_bg.wasm", import.meta.url);
-  const source = inNode() ? await read(address) : address;
-  const { memory } = await single.default({ module_or_path: source as BufferSource | URL });
+  const { memory } = await single.default({ module_or_path: (await read(address)) ?? address });
   own = memory;
   await loadRelaxed(single, memory, new URL("./wasm/hadal_relaxed.wasm", import.meta.url));
   return single;
@@ -76,8 +71,10 @@ async function loadThreaded(): Promise<Wasm> {
   // It exports all that the other does.
   const bindings = threaded as unknown as Wasm;
   const address = new URL("./wasm/hadal_threads_bg.wasm", import.meta.url);
+  const bytes = await read(address);
   // A server that does not say that it is WebAssembly is put up with.
-  const module = await WebAssembly.compileStreaming(fetch(address)).catch(async () => WebAssembly.compile(await (await fetch(address)).arrayBuffer()));
+  const streamed = () => WebAssembly.compileStreaming(fetch(address)).catch(async () => WebAssembly.compile(await (await fetch(address)).arrayBuffer()));
+  const module = await (bytes === undefined ? streamed() : WebAssembly.compile(bytes));
   const { memory } = threaded.initSync({ module });
   own = memory;
   const kernel = await loadRelaxed(bindings, memory, new URL("./wasm/hadal_relaxed_shared.wasm", import.meta.url));
@@ -88,7 +85,7 @@ async function loadThreaded(): Promise<Wasm> {
 /** Engines that have relaxed vector instructions get a kernel with them; without it, or where it cannot be had, all works as well and slower. */
 async function loadRelaxed(bindings: Wasm, memory: WebAssembly.Memory, address: URL): Promise<WebAssembly.Module | undefined> {
   try {
-    const bytes = (inNode() ? await read(address) : await (await fetch(address)).arrayBuffer()) as BufferSource;
+    const bytes = (await read(address)) ?? (await (await fetch(address)).arrayBuffer());
     if (!WebAssembly.validate(bytes)) return undefined;
     const module = await WebAssembly.compile(bytes);
     relaxed = bindings.useRelaxed((await WebAssembly.instantiate(module, { env: { memory } })).exports);
@@ -103,12 +100,7 @@ function text(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function inNode(): boolean {
-  const node = (globalThis as { process?: Process }).process;
-  return node?.versions?.node !== undefined && typeof document === "undefined" && node.getBuiltinModule !== undefined;
-}
-
-async function read(address: URL): Promise<Uint8Array> {
-  const node = (globalThis as { process?: Process }).process as Required<Process>;
-  return await node.getBuiltinModule("node:fs/promises").readFile(address);
+/** The bytes of a file of the package, where a file is not fetched. */
+async function read(address: URL): Promise<BufferSource | undefined> {
+  return (await builtin?.("node:fs/promises").readFile(address)) as BufferSource | undefined;
 }
