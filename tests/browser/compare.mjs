@@ -129,7 +129,7 @@ for (const [what, own, other] of MODELS.filter(([what]) => what.includes(WHAT)))
     await Promise.all(Object.values(pages).map((page) => page.close()));
     const ms = (key) => ENGINES.map((engine) => (found[engine]?.[key] === undefined ? "–" : found[engine][key].toFixed(found[engine][key] < 100 ? 1 : 0)));
     const ratio = ratios.length === 0 ? "–" : `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
-    rows.push([what, place, ...ms("median"), ratio, ...ms("first"), ...ms("load"), ...ENGINES.map((engine) => (found[engine]?.peak === undefined ? "–" : (found[engine].peak / 1e6).toFixed(0)))]);
+    rows.push([what, place, ...ms("median"), ratio, ...ms("first"), ...ms("load"), ...ENGINES.map((engine) => (found[engine]?.peak === undefined ? "–" : (found[engine].peak / 1e6).toFixed(found[engine].peak < 1e7 ? 1 : 0)))]);
   }
 }
 console.log(`\n${ROUNDS} rounds, Chromium, ${new Date().toISOString().slice(0, 10)}. SwiftShader is a CPU that emulates a GPU: its times rank kernels on it and nothing else.\n`);

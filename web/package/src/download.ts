@@ -116,6 +116,7 @@ class Transfer {
   async #restart(total: number, validator = ""): Promise<void> {
     await this.store?.forget(this.url);
     this.#entry = { total, validator, pieces: [], complete: false };
+    this.#pending = undefined;
     this.#pendingBytes = 0;
     this.#loaded = 0;
     this.sink.begin(total);
@@ -157,12 +158,12 @@ class Transfer {
 
   async #collect(piece: Uint8Array): Promise<void> {
     for (let at = 0; at < piece.byteLength && this.store !== undefined; ) {
-      this.#pending ??= new Uint8Array(PIECE);
-      const part = piece.subarray(at, at + PIECE - this.#pendingBytes);
+      this.#pending ??= new Uint8Array(Math.min(PIECE, this.#entry.total || PIECE));
+      const part = piece.subarray(at, at + this.#pending.byteLength - this.#pendingBytes);
       this.#pending.set(part, this.#pendingBytes);
       this.#pendingBytes += part.byteLength;
       at += part.byteLength;
-      if (this.#pendingBytes === PIECE) await this.#flush();
+      if (this.#pendingBytes === this.#pending.byteLength) await this.#flush();
     }
   }
 
